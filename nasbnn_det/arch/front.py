@@ -1,0 +1,120 @@
+"""The front file: best architecture per bucket of OPs, as a search writes it and configs name it."""
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Tuple, Union
+
+from .arch import Arch
+
+_FORMAT = 'nasbnn_det.front'
+
+
+@dataclass(frozen=True)
+class FrontEntry:
+    """One architecture of a front.
+
+    Args:
+        arch (Arch): The architecture.
+        ops (float): Its OPs, a plain count.
+        score (float): Its score, full precision.
+    """
+    arch: Arch
+    ops: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Front:
+    """Best architecture per bucket of OPs.
+
+    Args:
+        entries (tuple[FrontEntry]): Ascending in OPs.
+        info (dict): JSON-ready facts about the search: metric, bucket width, input size the OPs are for, hash of
+            the supernet's checkpoint, seed.
+    """
+    entries: Tuple[FrontEntry, ...]
+    info: Dict[str, Any] = field(default_factory=dict)
+
+    def best(self, max_ops_m: float = float('inf')) -> FrontEntry:
+        """Best score within ``max_ops_m`` million OPs.
+
+        Raises:
+            ValueError: If no entry is that small.
+        """
+        within = [e for e in self.entries if e.ops <= max_ops_m * 1e6]
+        if not within:
+            raise ValueError(f'the front has no architecture within {max_ops_m:g}M OPs; its smallest has '
+                             f'{min(e.ops for e in self.entries) / 1e6:.2f}M')
+        return max(within, key=lambda e: (e.score, -e.ops))
+
+    def save(self, path: Union[str, os.PathLike]) -> None:
+        """Writes the front as readable JSON, atomically."""
+        entries = [dict(ops=e.ops, score=e.score, arch=e.arch.to_dict()) for e in self.entries]
+        head = json.dumps(dict(format=_FORMAT, version=1, info=self.info), indent=1)[:-2]
+        rows = ',\n  '.join(json.dumps(e) for e in entries)
+        part = Path(f'{path}.part')
+        part.write_text(f'{head},\n "entries": [\n  {rows}\n ]\n}}\n', encoding='utf-8')
+        os.replace(part, path)
+
+    @classmethod
+    def load(cls, path: Union[str, os.PathLike]) -> 'Front':
+        """Reads a front file.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is no front file or holds an illegal architecture.
+        """
+        data = _read_json(path)
+        if not isinstance(data, dict) or data.get('format') != _FORMAT or data.get('version') != 1:
+            raise ValueError(f"'{path}' is no front file; allowed is the front.json that a search writes")
+        if not data.get('entries'):
+            raise ValueError(f"'{path}' has no entries; a front file names at least one architecture")
+        try:
+            entries = tuple(FrontEntry(Arch.from_dict(e['arch']), float(e['ops']), float(e['score']))
+                            for e in data['entries'])
+        except KeyError as error:
+            raise ValueError(f"'{path}': an entry lacks {error}; entries need arch, ops and score") from error
+        return cls(entries, data.get('info', {}))
+
+
+def load_arch(spec: Union[Arch, Dict[str, Any], str, os.PathLike]) -> Arch:
+    """Resolves what a config may give as an architecture.
+
+    Args:
+        spec: An :class:`Arch`, its dict form, a JSON file with its dict form, a front file (its best score), or
+            ``'PATH/front.json#57'`` (the best score within 57M OPs).
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the file is no architecture or front, or no entry is small enough.
+    """
+    if isinstance(spec, Arch):
+        return spec
+    if isinstance(spec, dict):
+        return Arch.from_dict(spec)
+    path, _, limit = str(spec).partition('#')
+    data = _read_json(path)
+    if isinstance(data, dict) and 'stages' in data:
+        if limit:
+            raise ValueError(f"'{spec}' names a limit of OPs, but '{path}' holds a single architecture; '#' is for "
+                             'front files')
+        return Arch.from_dict(data)
+    front = Front.load(path)
+    if not limit:
+        return front.best().arch
+    try:
+        max_ops_m = float(limit)
+    except ValueError as error:
+        raise ValueError(f"'{spec}': '{limit}' is no number; write front.json#57 for at most 57M OPs") from error
+    return front.best(max_ops_m).arch
+
+
+def _read_json(path: Union[str, os.PathLike]) -> Any:
+    try:
+        return json.loads(Path(path).read_text(encoding='utf-8'))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"architecture file '{path}' does not exist; give a JSON file with an architecture "
+                                'or a front') from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"'{path}' is no JSON ({error}); allowed is a file with an architecture or a front") from error

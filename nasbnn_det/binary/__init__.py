@@ -1,0 +1,15 @@
+"""1-bit arithmetic and the static brick. Imports torch only."""
+from .activation import RPReLU, RSign
+from .block import BinaryBlock
+from .brick import BinaryConvModule
+from .conv import BinaryConv2d
+from .quant import QuantConv2d
+from .shortcut import shortcut
+from .sign import sign_activation, sign_weight
+from .stem import Stem
+from .weight import binarize_weight, standardize_weight, transform_kernel
+
+__all__ = [
+    'BinaryBlock', 'BinaryConv2d', 'BinaryConvModule', 'QuantConv2d', 'RPReLU', 'RSign', 'Stem', 'binarize_weight',
+    'shortcut', 'sign_activation', 'sign_weight', 'standardize_weight', 'transform_kernel'
+]

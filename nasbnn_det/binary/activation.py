@@ -1,0 +1,76 @@
+"""RSign and RPReLU: sign and PReLU with learned per-channel shifts (ReActNet, arXiv 2003.03488, Sec. 4.2).
+
+Each exists as a function, which also the weight-sharing supernet calls with sliced parameters, and as a
+module that holds the parameters.
+"""
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .sign import sign_activation
+
+
+def rsign(x: Tensor, bias: Tensor) -> Tensor:
+    """Sign of ``x`` shifted by a learned bias.
+
+    Args:
+        x (Tensor): Shape (N, C, H, W).
+        bias (Tensor): Shape (C, ).
+
+    Returns:
+        Tensor: ±1, shape (N, C, H, W).
+    """
+    return sign_activation(x + bias.view(-1, 1, 1))
+
+
+def rprelu(x: Tensor, bias_in: Tensor, slope: Tensor, bias_out: Tensor) -> Tensor:
+    """PReLU between two learned shifts: ``prelu(x + bias_in) + bias_out``.
+
+    Args:
+        x (Tensor): Shape (N, C, H, W).
+        bias_in (Tensor): Shape (C, ).
+        slope (Tensor): Slope where the shifted input is negative, shape (C, ).
+        bias_out (Tensor): Shape (C, ).
+
+    Returns:
+        Tensor: Shape (N, C, H, W).
+    """
+    return F.prelu(x + bias_in.view(-1, 1, 1), slope) + bias_out.view(-1, 1, 1)
+
+
+class RSign(nn.Module):
+    """Learned per-channel shift, then sign.
+
+    Args:
+        channels (int): C of the input of shape (N, C, H, W).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return rsign(x, self.bias)
+
+    def extra_repr(self) -> str:
+        return str(self.bias.numel())
+
+
+class RPReLU(nn.Module):
+    """Learned per-channel shift, PReLU, shift.
+
+    Args:
+        channels (int): C of the input of shape (N, C, H, W).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bias_in = nn.Parameter(torch.zeros(channels))
+        self.slope = nn.Parameter(torch.full((channels, ), 0.25))
+        self.bias_out = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return rprelu(x, self.bias_in, self.slope, self.bias_out)
+
+    def extra_repr(self) -> str:
+        return str(self.slope.numel())

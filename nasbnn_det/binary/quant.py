@@ -1,0 +1,80 @@
+"""8-bit weights for the few layers that stay real-valued: the stem and the predictors.
+
+Learned step size quantisation (LSQ, arXiv 1902.08153) with one step per output channel.
+"""
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_QMIN, _QMAX = -128, 127
+
+
+def initial_step(weight: Tensor) -> Tensor:
+    """Quantisation step that covers three standard deviations of each output channel.
+
+    Args:
+        weight (Tensor): Shape (O, I, k, k).
+
+    Returns:
+        Tensor: ``max(|mean - 3 std|, |mean + 3 std|) / 128``, shape (O, ).
+    """
+    flat = weight.detach().flatten(1)
+    mean = flat.mean(1)
+    spread = 3 * flat.std(1) if flat.shape[1] > 1 else torch.zeros_like(mean)
+    return torch.maximum((mean - spread).abs(), (mean + spread).abs()) / 128
+
+
+def quantize_weight(weight: Tensor, step: Tensor) -> Tensor:
+    """Rounds a weight to 8 bits: ``s * clamp(round(w / s), -128, 127)``.
+
+    Rounding passes the gradient; the gradient of the step is scaled by ``1 / sqrt(numel * 127)``.
+
+    Args:
+        weight (Tensor): Shape (O, I, k, k).
+        step (Tensor): One step per output channel, shape (O, ); clamped below by float eps.
+
+    Returns:
+        Tensor: Shape (O, I, k, k).
+    """
+    gradient_scale = (weight.numel() * _QMAX)**-0.5
+    step = step.clamp(min=torch.finfo(step.dtype).eps).view(-1, 1, 1, 1)
+    # Value of the step, gradient scaled.
+    step = (step - step * gradient_scale).detach() + step * gradient_scale
+    levels = (weight / step).clamp(_QMIN, _QMAX)
+    levels = levels + (levels.round() - levels).detach()
+    return levels * step
+
+
+class QuantConv2d(nn.Conv2d):
+    """Convolution with float activations and 8-bit weights; arguments as in ``nn.Conv2d``.
+
+    The step is set from the weights at the first training forward and learned from then on. Until then
+    it follows the weights, so that an untrained layer computes something sensible too.
+    """
+
+    #: Bits of a weight and of an activation, read by reports and by packing.
+    weight_bits = 8
+    activation_bits = 32
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.step = nn.Parameter(torch.ones(self.out_channels))
+        self.register_buffer('step_is_set', torch.tensor(False))
+
+    def current_step(self) -> Tensor:
+        """The step in use, shape (out_channels, ); sets it at the first training forward."""
+        if self.step_is_set:
+            return self.step
+        if not self.training:
+            return initial_step(self.weight)
+        with torch.no_grad():
+            self.step.copy_(initial_step(self.weight))
+            self.step_is_set.fill_(True)
+        return self.step
+
+    def quantized_weight(self) -> Tensor:
+        """The weight the convolution uses, shape of ``weight``."""
+        return quantize_weight(self.weight, self.current_step())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.quantized_weight(), self.bias, self.stride, self.padding, self.dilation, self.groups)

@@ -1,0 +1,65 @@
+"""The one sign of this project, ``+1 where x >= 0, else -1``, with its two surrogate gradients.
+
+The sign's true gradient is zero almost everywhere, so training replaces it: for activations by the
+derivative of a piecewise quadratic (Bi-Real Net, arXiv 1808.00278, Sec. 3.3), for weights by a box
+(straight-through estimator). NAS-BNN uses the same pair (arXiv 2408.15484, Sec. 3).
+"""
+import torch
+from torch import Tensor
+
+
+def _sign(x: Tensor) -> Tensor:
+    # Not torch.sign, which maps 0 to 0: a third value that no single bit can hold.
+    return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+
+
+class _SignActivation(torch.autograd.Function):
+    """Forward: sign. Backward: ``2 - 2|x|`` on [-1, 1], else 0."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return _sign(x)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> Tensor:
+        x, = ctx.saved_tensors
+        return x.abs().mul_(-2).add_(2).clamp_(min=0).mul_(grad)
+
+
+class _SignWeight(torch.autograd.Function):
+    """Forward: sign. Backward: 1 where ``|x| <= 1``, else 0."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return _sign(x)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> Tensor:
+        x, = ctx.saved_tensors
+        return grad * (x.abs() <= 1)
+
+
+def sign_activation(x: Tensor) -> Tensor:
+    """Binarises activations to ±1; the gradient is ``2 - 2|x|`` on [-1, 1], else 0.
+
+    Args:
+        x (Tensor): Any shape.
+
+    Returns:
+        Tensor: ±1, shape and dtype of ``x``.
+    """
+    return _SignActivation.apply(x)
+
+
+def sign_weight(x: Tensor) -> Tensor:
+    """Binarises weights to ±1; the gradient is 1 where ``|x| <= 1``, else 0.
+
+    Args:
+        x (Tensor): Any shape.
+
+    Returns:
+        Tensor: ±1, shape and dtype of ``x``.
+    """
+    return _SignWeight.apply(x)

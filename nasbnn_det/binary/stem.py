@@ -1,0 +1,24 @@
+"""The network's first layer, which stays real-valued."""
+from torch import Tensor, nn
+
+from .activation import RPReLU
+from .quant import QuantConv2d
+
+
+class Stem(nn.Module):
+    """3 x 3 convolution with 8-bit weights -> BatchNorm2d -> RPReLU (arXiv 2408.15484, Sec. 3).
+
+    Args:
+        in_channels (int): C of the input (N, C, H, W).
+        out_channels (int): C' of the output (N, C', ceil(H / stride), ceil(W / stride)).
+        stride (int): Defaults to 2.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 2) -> None:
+        super().__init__()
+        self.conv = QuantConv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(out_channels)
+        self.act = RPReLU(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.bn(self.conv(x)))

@@ -1,0 +1,3 @@
+from .nasbnn import NASBNN
+
+__all__ = ['NASBNN']

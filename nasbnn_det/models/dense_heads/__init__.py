@@ -1,0 +1,3 @@
+from .binary_rtmdet_head import BinaryRTMDetHead
+
+__all__ = ['BinaryRTMDetHead']

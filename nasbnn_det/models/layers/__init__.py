@@ -1,0 +1,9 @@
+"""Registers the binary layers, so that any OpenMMLab layer can name them, as in
+``conv_cfg=dict(type='nasbnn_det.BinaryConv2d')``."""
+from ...binary import BinaryConv2d, BinaryConvModule, QuantConv2d
+from ...registry import MODELS
+
+for layer in (BinaryConv2d, BinaryConvModule, QuantConv2d):
+    MODELS.register_module(module=layer)
+
+__all__ = ['BinaryConv2d', 'BinaryConvModule', 'QuantConv2d']

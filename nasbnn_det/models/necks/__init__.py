@@ -1,0 +1,3 @@
+from .binary_pafpn import BinaryPAFPN
+
+__all__ = ['BinaryPAFPN']

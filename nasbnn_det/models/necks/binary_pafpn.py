@@ -1,0 +1,62 @@
+"""A path-aggregation neck in which every convolution is binary."""
+from typing import Optional, Sequence, Tuple
+
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from ...binary import BinaryConvModule
+from ...registry import MODELS
+
+
+@MODELS.register_module()
+class BinaryPAFPN(BaseModule):
+    """Top-down then bottom-up path aggregation (PANet, arXiv 1803.01534) built of binary bricks.
+
+    Laterals are 3 x 3: binary 1 x 1 convolutions lose too much where channels are reduced. Maps are joined
+    by addition, and every brick has a shortcut around it, so that real values reach every level.
+
+    Args:
+        in_channels (Sequence[int]): Channels of each input, finest level first.
+        out_channels (int): C, channels of each output.
+        init_cfg (dict, optional): Initialisation. Defaults to None.
+
+    Raises:
+        ValueError: If there is no input level.
+    """
+
+    def __init__(self, in_channels: Sequence[int], out_channels: int, init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        if not in_channels:
+            raise ValueError('BinaryPAFPN needs the channels of at least one input level; in_channels is empty')
+        self.in_channels = tuple(in_channels)
+        levels = len(self.in_channels)
+        self.laterals = nn.ModuleList(BinaryConvModule(c, out_channels) for c in self.in_channels)
+        self.top_down = nn.ModuleList(BinaryConvModule(out_channels, out_channels) for _ in range(levels - 1))
+        self.downsamples = nn.ModuleList(
+            BinaryConvModule(out_channels, out_channels, stride=2) for _ in range(levels - 1))
+        self.bottom_up = nn.ModuleList(BinaryConvModule(out_channels, out_channels) for _ in range(levels - 1))
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor, ...]:
+        """Aggregates the levels.
+
+        Args:
+            inputs (Sequence[Tensor]): Shapes (N, in_channels[i], H_i, W_i), finest first, each level half as large
+                as the one before it, rounded up.
+
+        Returns:
+            tuple[Tensor]: Shapes (N, C, H_i, W_i).
+
+        Raises:
+            ValueError: If the number of levels or their channels are not those of ``in_channels``.
+        """
+        channels = tuple(x.shape[1] for x in inputs)
+        if channels != self.in_channels:
+            raise ValueError(f'BinaryPAFPN was built for levels of {self.in_channels} channels and got {channels}')
+        maps = [lateral(x) for lateral, x in zip(self.laterals, inputs)]
+        for i in range(len(maps) - 2, -1, -1):
+            above = F.interpolate(maps[i + 1], size=maps[i].shape[2:], mode='nearest')
+            maps[i] = self.top_down[i](maps[i] + above)
+        for i in range(len(maps) - 1):
+            maps[i + 1] = self.bottom_up[i](maps[i + 1] + self.downsamples[i](maps[i]))
+        return tuple(maps)

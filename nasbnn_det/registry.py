@@ -1,0 +1,20 @@
+"""Child registries of MMEngine's roots, scope ``nasbnn_det``.
+
+A config names our components as ``type='nasbnn_det.NASBNN'``; the modules in ``locations`` are imported
+when a registry is first asked.
+"""
+from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import LOOPS as MMENGINE_LOOPS
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
+from mmengine.registry import Registry
+
+MODELS = Registry('model', parent=MMENGINE_MODELS, scope='nasbnn_det', locations=['nasbnn_det.models'])
+DATASETS = Registry('dataset', parent=MMENGINE_DATASETS, scope='nasbnn_det', locations=['nasbnn_det.datasets'])
+TRANSFORMS = Registry('transform', parent=MMENGINE_TRANSFORMS, scope='nasbnn_det',
+                      locations=['nasbnn_det.datasets.transforms'])
+LOOPS = Registry('loop', parent=MMENGINE_LOOPS, scope='nasbnn_det', locations=['nasbnn_det.search.loop'])
+HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='nasbnn_det', locations=['nasbnn_det.models.hooks'])
+
+__all__ = ['MODELS', 'DATASETS', 'TRANSFORMS', 'LOOPS', 'HOOKS']

@@ -1,0 +1,163 @@
+"""Supernet and subnet files: read and written strictly, with safe loading only."""
+import hashlib
+import os
+from pathlib import Path
+from typing import Any, Dict, Optional, Tuple, Union
+
+import torch
+from torch import Tensor
+
+from ..arch import Arch
+from .extract import extract_subnet
+from .subnet import Subnet
+from .supernet import Supernet, decode_space
+
+_Path = Union[str, os.PathLike]
+
+
+def file_sha256(path: _Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def read_checkpoint(path: _Path) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
+    """Reads a checkpoint's state dict and meta; never runs code from the file.
+
+    Args:
+        path: File written by MMEngine's runner, by :func:`save_subnet` or by ``torch.save(state_dict)``.
+
+    Returns:
+        tuple[dict, dict]: State dict and meta (empty where the file has none).
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no checkpoint.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"checkpoint '{path}' does not exist; give the path of a .pth file")
+    try:
+        with torch.serialization.safe_globals(_runner_classes()):
+            data = torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:  # torch raises many kinds, and all say the same to the user
+        raise ValueError(f"'{path}' is no readable checkpoint; allowed are files that torch.load reads with "
+                         f'weights_only=True ({type(error).__name__})') from error
+    state = data.get('state_dict', data) if isinstance(data, dict) else None
+    if not isinstance(state, dict) or not state or not all(isinstance(v, Tensor) for v in state.values()):
+        raise ValueError(f"'{path}' holds no state dict; allowed are checkpoints with named tensors")
+    meta = data.get('meta')
+    return dict(state), meta if isinstance(meta, dict) else {}
+
+
+def _runner_classes() -> list:
+    """Plain data classes of MMEngine's runner checkpoints (its log history), where MMEngine is installed."""
+    try:
+        from mmengine.logging.history_buffer import HistoryBuffer
+    except ImportError:
+        return []
+    import numpy as np
+    multiarray = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
+    return [HistoryBuffer, HistoryBuffer.min, HistoryBuffer.max, HistoryBuffer.mean, HistoryBuffer.current,
+            multiarray._reconstruct, multiarray.scalar, np.ndarray, np.dtype,
+            *{type(np.dtype(t)) for t in ('f4', 'f8', 'i4', 'i8')}]
+
+
+def find_prefix(state: Dict[str, Tensor], key: str, path: _Path) -> str:
+    """The prefix under which ``key`` stands in a state dict, for example ``'backbone.'``.
+
+    Raises:
+        ValueError: If it stands there never or more than once.
+    """
+    found = [name[:-len(key)] for name in state if name == key or name.endswith('.' + key)]
+    if len(found) != 1:
+        names = ', '.join(list(state)[:3])
+        raise ValueError(f"'{path}' has {len(found)} keys that end in '{key}' where one is needed; "
+                         f'its keys begin with {names}, ...')
+    return found[0]
+
+
+def is_supernet(state: Dict[str, Tensor]) -> bool:
+    """Whether a state dict holds a supernet."""
+    return any(name.rpartition('.')[2] == 'space_json' for name in state)
+
+
+def load_supernet(path: _Path) -> Supernet:
+    """Builds the supernet that a checkpoint describes and loads its weights strictly.
+
+    Args:
+        path: Checkpoint of a supernet's training.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds no supernet, or keys are missing, left over or of another shape.
+    """
+    state, _ = read_checkpoint(path)
+    if not is_supernet(state):
+        raise ValueError(f"'{path}' holds no supernet: the key 'space_json' is missing; give a checkpoint of "
+                         'supernet training')
+    prefix = find_prefix(state, 'space_json', path)
+    state = {k[len(prefix):]: v for k, v in state.items() if k.startswith(prefix)}
+    if 'fc.bias' not in state:
+        raise ValueError(f"'{path}' has wrong keys for a supernet: missing fc.bias")
+    supernet = Supernet(decode_space(state['space_json']), state['fc.bias'].numel())
+    check_keys(supernet.state_dict(), state, path)
+    supernet.load_state_dict(state, strict=True)
+    return supernet
+
+
+def check_keys(own: Dict[str, Tensor], given: Dict[str, Tensor], path: _Path) -> None:
+    """Raises ValueError in one sentence unless both have the same keys and shapes."""
+    missing, left = sorted(set(own) - set(given)), sorted(set(given) - set(own))
+    shapes = sorted(k for k in set(own) & set(given) if own[k].shape != given[k].shape)
+    problems = [f'{len(keys)} {what} (first: {keys[0]})'
+                for keys, what in ((missing, 'missing'), (left, 'left over'), (shapes, 'of another shape')) if keys]
+    if problems:
+        raise ValueError(f"'{path}' has wrong keys for this network: {', '.join(problems)}; allowed is a checkpoint "
+                         'of exactly this architecture')
+
+
+def save_subnet(path: _Path, subnet: Subnet, **meta: Any) -> None:
+    """Writes a static network with its architecture, atomically.
+
+    Args:
+        path: Where to write.
+        subnet (Subnet): The network.
+        **meta: Plain values to keep beside it, such as the supernet's hash.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + '.part')
+    torch.save(dict(state_dict=subnet.state_dict(), meta=dict(arch=subnet.arch.to_dict(), **meta)), part)
+    os.replace(part, path)
+
+
+def load_subnet_state(path: _Path, arch: Arch, prefix: Optional[str] = None) -> Dict[str, Tensor]:
+    """The features' weights of one architecture, from a supernet's or a subnet's checkpoint.
+
+    Args:
+        path: Checkpoint of a supernet, of an extracted subnet, or of any model that holds one.
+        arch (Arch): The architecture whose weights are wanted.
+        prefix (str, optional): Where in the checkpoint the subnet stands, for example ``'backbone.'``. Found by
+            itself if not given.
+
+    Returns:
+        dict[str, Tensor]: Keys ``stem.*`` and ``stages.*`` of :class:`Subnet`; the classifier is left out.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If keys are missing, left over or of another shape.
+    """
+    state, _ = read_checkpoint(path)
+    if is_supernet(state):
+        given = extract_subnet(load_supernet(path), arch).state_dict()
+    else:
+        if prefix is None:
+            prefix = find_prefix(state, 'stem.conv.weight', path)
+        given = {k[len(prefix):]: v for k, v in state.items() if k.startswith(prefix)}
+    given = {k: v for k, v in given.items() if k.startswith(('stem.', 'stages.'))}
+    own = {k: v for k, v in Subnet(arch, 1).state_dict().items() if not k.startswith('fc.')}
+    check_keys(own, given, path)
+    return given

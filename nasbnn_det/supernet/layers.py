@@ -1,0 +1,167 @@
+"""The sliced incarnation of the brick: one set of shared parameters, any architecture's slice of it.
+
+Nothing here keeps a mode: what is to be computed comes with the call.
+"""
+from typing import Dict, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..arch import Block, StageSpec
+from ..binary.activation import RPReLU, RSign, rprelu, rsign
+from ..binary.quant import QuantConv2d, quantize_weight
+from ..binary.shortcut import shortcut
+from ..binary.weight import binarize_weight, standardize_weight, transform_kernel
+from .slicing import shrink_kernel, slice_channels, slice_groups
+
+
+class SlicedBinaryConv2d(nn.Module):
+    """Shared weight of all binary convolutions a place in the network may hold.
+
+    Args:
+        in_channels (int): Widest input.
+        out_channels (int): Widest output.
+        kernels (tuple[int]): Kernel choices, ascending.
+        groups (tuple[int]): Group choices, ascending.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernels: Tuple[int, ...],
+                 groups: Tuple[int, ...]) -> None:
+        super().__init__()
+        self.max_kernel = kernels[-1]
+        size = (out_channels, in_channels // groups[0], self.max_kernel, self.max_kernel)
+        self.weight = nn.Parameter(torch.empty(size))
+        nn.init.kaiming_uniform_(self.weight, a=5**0.5)
+        self.shrink = nn.ParameterDict({
+            f'{k}to{k - 2}': nn.Parameter(torch.eye((k - 2)**2))
+            for k in range(self.max_kernel, kernels[0], -2)
+        })
+        self.transform = nn.Parameter(torch.eye(self.max_kernel**2)) if self.max_kernel > 1 else None
+        self.sign = RSign(in_channels)
+
+    def latent_weight(self, in_channels: int, out_channels: int, kernel: int, groups: int) -> Tensor:
+        """The part of the shared weight that a static convolution would own.
+
+        Returns:
+            Tensor: Shape (out_channels, in_channels / groups, kernel, kernel).
+        """
+        weight = slice_channels(self.weight, out_channels, in_channels)
+        return slice_groups(shrink_kernel(weight, kernel, self.shrink), in_channels, groups)
+
+    def uses_transform(self, kernel: int) -> bool:
+        """Whether Bi-Transformation applies: to the largest kernel only."""
+        return self.transform is not None and kernel == self.max_kernel
+
+    def forward(self, x: Tensor, out_channels: int, kernel: int, groups: int, stride: int,
+                real_weights: bool) -> Tensor:
+        """Convolves with the slice for ``x``'s channels.
+
+        Args:
+            x (Tensor): Shape (N, C, H, W).
+            out_channels (int): C'.
+            kernel (int): Kernel size.
+            groups (int): Groups.
+            stride (int): s.
+            real_weights (bool): The teacher's path: normalised weights, not transformed and not binarised.
+
+        Returns:
+            Tensor: Shape (N, C', ceil(H / s), ceil(W / s)).
+        """
+        channels = x.shape[1]
+        weight = self.latent_weight(channels, out_channels, kernel, groups)
+        if real_weights:
+            weight = standardize_weight(weight)
+        else:
+            if self.uses_transform(kernel):
+                weight = transform_kernel(weight, self.transform)
+            weight = binarize_weight(standardize_weight(weight))
+        return F.conv2d(rsign(x, self.sign.bias[:channels]), weight, None, stride, kernel // 2, 1, groups)
+
+
+class SlicedBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm over the first channels of the widest."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        c = x.shape[1]
+        if self.training:
+            self.num_batches_tracked.add_(1)
+        return F.batch_norm(x, self.running_mean[:c], self.running_var[:c], self.weight[:c], self.bias[:c],
+                            self.training, self.momentum, self.eps)
+
+
+class SlicedRPReLU(RPReLU):
+    """RPReLU over the first channels of the widest."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        c = x.shape[1]
+        return rprelu(x, self.bias_in[:c], self.slope[:c], self.bias_out[:c])
+
+
+class SlicedBrick(nn.Module):
+    """RSign -> binary convolution -> BatchNorm2d -> + shortcut(x) -> RPReLU, sliced.
+
+    Args:
+        in_channels (int): Widest input.
+        out_channels (int): Widest output.
+        kernels (tuple[int]): Kernel choices, ascending.
+        groups (tuple[int]): Group choices, ascending.
+        stride (int): Defaults to 1.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernels: Tuple[int, ...], groups: Tuple[int, ...],
+                 stride: int = 1) -> None:
+        super().__init__()
+        self.stride = stride
+        self.conv = SlicedBinaryConv2d(in_channels, out_channels, kernels, groups)
+        self.bn = SlicedBatchNorm2d(out_channels)
+        self.act = SlicedRPReLU(out_channels)
+
+    def forward(self, x: Tensor, out_channels: int, kernel: int, groups: int, real_weights: bool) -> Tensor:
+        y = self.bn(self.conv(x, out_channels, kernel, groups, self.stride, real_weights))
+        return self.act(y + shortcut(x, out_channels, self.stride))
+
+
+class SlicedBlock(nn.Module):
+    """A NAS-BNN block, sliced: k x k brick, then 1 x 1 brick.
+
+    Args:
+        in_channels (int): Widest input.
+        spec (StageSpec): The choices of the stage.
+        stride (int): Stride of the first brick.
+    """
+
+    def __init__(self, in_channels: int, spec: StageSpec, stride: int) -> None:
+        super().__init__()
+        self.conv1 = SlicedBrick(in_channels, in_channels, spec.kernels, spec.groups1, stride)
+        self.conv2 = SlicedBrick(in_channels, spec.channels[-1], (1, ), spec.groups2)
+
+    def forward(self, x: Tensor, block: Block, real_weights: bool) -> Tensor:
+        x = self.conv1(x, x.shape[1], block.kernel, block.groups1, real_weights)
+        return self.conv2(x, block.channels, 1, block.groups2, real_weights)
+
+
+class SlicedStem(nn.Module):
+    """3 x 3 convolution with 8-bit weights -> BatchNorm2d -> RPReLU, sliced by output channels.
+
+    Args:
+        out_channels (int): Widest output.
+        stride (int): Stride.
+    """
+
+    def __init__(self, out_channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv = QuantConv2d(3, out_channels, 3, stride, padding=1, bias=False)
+        self.bn = SlicedBatchNorm2d(out_channels)
+        self.act = SlicedRPReLU(out_channels)
+
+    def forward(self, x: Tensor, out_channels: int) -> Tensor:
+        conv = self.conv
+        step = conv.current_step()[:out_channels]
+        weight = quantize_weight(conv.weight[:out_channels], step)
+        return self.act(self.bn(F.conv2d(x, weight, None, conv.stride, conv.padding)))
+
+
+def sliced_state(module: nn.Module, channels: int) -> Dict[str, Tensor]:
+    """First ``channels`` entries of each per-channel parameter and buffer of a module; counters whole."""
+    return {name: value[:channels] if value.dim() else value for name, value in module.state_dict().items()}
