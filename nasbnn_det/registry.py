@@ -11,7 +11,8 @@ from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
 
 MODELS = Registry('model', parent=MMENGINE_MODELS, scope='nasbnn_det', locations=['nasbnn_det.models'])
-DATASETS = Registry('dataset', parent=MMENGINE_DATASETS, scope='nasbnn_det', locations=['nasbnn_det.datasets'])
+DATASETS = Registry('dataset', parent=MMENGINE_DATASETS, scope='nasbnn_det', 
+                    locations=['nasbnn_det.datasets.checked_coco', 'nasbnn_det.datasets.shapes_coco'])
 TRANSFORMS = Registry('transform', parent=MMENGINE_TRANSFORMS, scope='nasbnn_det',
                       locations=['nasbnn_det.datasets.transforms'])
 LOOPS = Registry('loop', parent=MMENGINE_LOOPS, scope='nasbnn_det', locations=['nasbnn_det.search.loop'])

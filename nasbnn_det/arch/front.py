@@ -3,7 +3,7 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Tuple, Union
+from typing import Any, Dict, Sequence, Tuple, Union
 
 from .arch import Arch
 
@@ -108,6 +108,23 @@ def load_arch(spec: Union[Arch, Dict[str, Any], str, os.PathLike]) -> Arch:
     except ValueError as error:
         raise ValueError(f"'{spec}': '{limit}' is no number; write front.json#57 for at most 57M OPs") from error
     return front.best(max_ops_m).arch
+
+
+def arch_channels(arch: Union[Arch, Dict[str, Any], str, os.PathLike], out_indices: Sequence[int]) -> Tuple[int, ...]:
+    """Channels of some stages' outputs, for a neck that follows a found backbone.
+
+    Args:
+        arch: As :func:`load_arch` takes it.
+        out_indices (Sequence[int]): Stages; 0 is the stem.
+
+    Raises:
+        ValueError: If an index names no stage.
+    """
+    channels = load_arch(arch).stage_channels
+    for index in out_indices:
+        if not 0 <= index < len(channels):
+            raise ValueError(f'stage {index} does not exist; this architecture has the stages 0 to {len(channels) - 1}')
+    return tuple(channels[i] for i in out_indices)
 
 
 def _read_json(path: Union[str, os.PathLike]) -> Any:

@@ -3,6 +3,8 @@
 Each exists as a function, which also the weight-sharing supernet calls with sliced parameters, and as a
 module that holds the parameters.
 """
+from typing import Tuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -35,7 +37,23 @@ def rprelu(x: Tensor, bias_in: Tensor, slope: Tensor, bias_out: Tensor) -> Tenso
     Returns:
         Tensor: Shape (N, C, H, W).
     """
-    return F.prelu(x + bias_in.view(-1, 1, 1), slope) + bias_out.view(-1, 1, 1)
+    return _PReLU.apply(x + bias_in.view(-1, 1, 1), slope) + bias_out.view(-1, 1, 1)
+
+
+class _PReLU(torch.autograd.Function):
+    """``F.prelu`` with a backward pass that is several times faster on CPUs than PyTorch's own."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, slope: Tensor) -> Tensor:
+        ctx.save_for_backward(x, slope)
+        return F.prelu(x, slope)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> Tuple[Tensor, Tensor]:
+        x, slope = ctx.saved_tensors
+        positive = torch.ops.aten.threshold_backward(grad, x, 0)
+        negative = grad - positive
+        return positive.addcmul_(negative, slope.view(-1, 1, 1)), negative.mul_(x).sum((0, 2, 3))
 
 
 class RSign(nn.Module):

@@ -15,6 +15,7 @@ class BinaryBlock(nn.Module):
         groups1 (int): Groups of the first brick. Defaults to 1.
         groups2 (int): Groups of the second brick. Defaults to 1.
         bi_transform (bool): Bi-Transformation in the first brick. Defaults to False.
+        precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
     """
 
     def __init__(self,
@@ -24,11 +25,12 @@ class BinaryBlock(nn.Module):
                  stride: int = 1,
                  groups1: int = 1,
                  groups2: int = 1,
-                 bi_transform: bool = False) -> None:
+                 bi_transform: bool = False,
+                 precision: str = 'binary') -> None:
         super().__init__()
         self.conv1 = BinaryConvModule(
-            in_channels, in_channels, kernel_size, stride, groups1, bi_transform=bi_transform)
-        self.conv2 = BinaryConvModule(in_channels, out_channels, 1, groups=groups2)
+            in_channels, in_channels, kernel_size, stride, groups1, bi_transform=bi_transform, precision=precision)
+        self.conv2 = BinaryConvModule(in_channels, out_channels, 1, groups=groups2, precision=precision)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv2(self.conv1(x))

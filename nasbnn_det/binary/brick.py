@@ -19,11 +19,13 @@ class BinaryConvModule(nn.Module):
         groups (int): Groups of the convolution. Defaults to 1.
         dilation (int): Defaults to 1.
         bi_transform (bool): See :class:`BinaryConv2d`. Defaults to False.
-        conv (BinaryConv2d, optional): A convolution to share instead of an own one; a detection head gives
+        conv (nn.Conv2d, optional): A convolution to share instead of an own one; a detection head gives
             all its levels the same convolution and each its own statistics.
+        precision (str): 'float' builds the full-precision twin: a plain convolution in the same place, all else
+            the same. Defaults to 'binary'.
 
     Raises:
-        ValueError: If the kernel size is even or channels are not divisible by groups.
+        ValueError: If the kernel size is even, channels are not divisible by groups, or the precision is unknown.
     """
 
     def __init__(self,
@@ -34,22 +36,28 @@ class BinaryConvModule(nn.Module):
                  groups: int = 1,
                  dilation: int = 1,
                  bi_transform: bool = False,
-                 conv: Optional[BinaryConv2d] = None) -> None:
+                 conv: Optional[nn.Conv2d] = None,
+                 precision: str = 'binary') -> None:
         super().__init__()
-        if kernel_size % 2 == 0:
-            raise ValueError(f'kernel_size={kernel_size} is even; a brick keeps the size and needs an odd kernel')
-        self.conv = conv if conv is not None else BinaryConv2d(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding=None,
-            dilation=dilation,
-            groups=groups,
-            bi_transform=bi_transform)
+        if conv is None:
+            conv = _build_conv(in_channels, out_channels, kernel_size, stride, groups, dilation, bi_transform, precision)
+        self.conv = conv
         self.bn = nn.BatchNorm2d(out_channels)
         self.act = RPReLU(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.bn(self.conv(x))
         return self.act(y + shortcut(x, self.conv.out_channels, self.conv.stride[0]))
+
+
+def _build_conv(in_channels: int, out_channels: int, kernel_size: int, stride: int, groups: int, dilation: int,
+                bi_transform: bool, precision: str) -> nn.Conv2d:
+    if kernel_size % 2 == 0:
+        raise ValueError(f'kernel_size={kernel_size} is even; a brick keeps the size and needs an odd kernel')
+    padding = dilation * (kernel_size // 2)
+    args = (in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
+    if precision == 'binary':
+        return BinaryConv2d(*args, bias=False, bi_transform=bi_transform)
+    if precision == 'float':
+        return nn.Conv2d(*args, bias=False)
+    raise ValueError(f"precision '{precision}' is unknown; allowed are 'binary' and 'float'")

@@ -8,11 +8,12 @@ from ..binary.block import BinaryBlock
 from ..binary.stem import Stem
 
 
-def build_features(arch: Arch) -> Tuple[Stem, nn.ModuleList]:
+def build_features(arch: Arch, precision: str = 'binary') -> Tuple[Stem, nn.ModuleList]:
     """Builds the layers of an architecture.
 
     Args:
         arch (Arch): The architecture.
+        precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
 
     Returns:
         tuple[Stem, nn.ModuleList]: The stem, and one ``nn.Sequential`` of blocks per further stage.
@@ -32,7 +33,8 @@ def build_features(arch: Arch) -> Tuple[Stem, nn.ModuleList]:
                     spec.stride if i == 0 else 1,
                     block.groups1,
                     block.groups2,
-                    bi_transform=block.kernel == spec.kernels[-1] > 1))
+                    bi_transform=precision == 'binary' and block.kernel == spec.kernels[-1] > 1,
+                    precision=precision))
             channels = block.channels
         stages.append(nn.Sequential(*layers))
     return stem, stages

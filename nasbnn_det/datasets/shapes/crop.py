@@ -8,7 +8,7 @@ from .outline import random_outline
 from .scene import CLASSES, check_image_size, make_rng
 
 # Longest side of the shape's box as a fraction of the crop.
-_BOX_RANGE = (.45, .85)
+_BOX_RANGE = (.65, .95)
 # Part of the shape that stays visible behind a neighbour.
 _MIN_KEPT = .8
 _TRIES = 24
@@ -39,13 +39,13 @@ def render_crop(size: int, seed: int, stream: str,
     rng = make_rng(seed, stream, index)
     name = CLASSES[index % len(CLASSES)]
     canvas = Canvas(size, .3 * size, rng)
-    if rng.random() < .3:
+    if rng.random() < .2:
         _place_neighbour(canvas, size, rng)
     if not _place_subject(canvas, name, size, rng):
         raise RuntimeError(
             f'No {name} could be placed in crop {index} of {stream!r} with '
             f'seed {seed}; use another seed.')
-    if rng.random() < .3:
+    if rng.random() < .2:
         _place_neighbour(canvas, size, rng)
     return canvas.finish(), name
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from ...arch import Arch, load_arch
+from ...arch import Arch, arch_channels, load_arch
 from ...registry import MODELS
 from ...supernet import build_features, load_subnet_state
 from ...supernet.checkpoint import check_keys
@@ -25,6 +25,8 @@ class NASBNN(BaseModule):
             Defaults to -1.
         norm_eval (bool): Keeps batch norms in evaluation mode while training. Defaults to False.
         with_cp (bool): Recomputes blocks in the backward pass to save memory. Defaults to False.
+        precision (str): 'float' builds the full-precision twin, which can't load binary weights. Defaults to
+            'binary'.
         init_cfg (dict, optional): ``dict(type='Pretrained', checkpoint=PATH)`` with the checkpoint of a supernet,
             of an extracted subnet, or of a model that holds this backbone (``prefix`` says where, if it is not
             plain). Keys are matched strictly.
@@ -44,20 +46,18 @@ class NASBNN(BaseModule):
                  frozen_stages: int = -1,
                  norm_eval: bool = False,
                  with_cp: bool = False,
+                 precision: str = 'binary',
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         self.arch = load_arch(arch)
-        num_stages = len(self.arch.stages)
-        for index in (*out_indices, frozen_stages):
-            if not -1 <= index < num_stages or (index == -1 and index in out_indices):
-                raise ValueError(f"stage {index} does not exist: space '{self.arch.space.name}' has the stages 0 to "
-                                 f'{num_stages - 1}')
+        self.out_channels = arch_channels(self.arch, out_indices)
+        if not -1 <= frozen_stages < len(self.arch.stages):
+            raise ValueError(f'frozen_stages is {frozen_stages}; allowed are -1 (none) to {len(self.arch.stages) - 1}')
         self.out_indices = tuple(out_indices)
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self.with_cp = with_cp
-        self.stem, self.stages = build_features(self.arch)
-        self.out_channels = tuple(self.arch.stage_channels[i] for i in self.out_indices)
+        self.stem, self.stages = build_features(self.arch, precision)
         self.out_strides = tuple(self.arch.space.strides[i] for i in self.out_indices)
         self._freeze()
 

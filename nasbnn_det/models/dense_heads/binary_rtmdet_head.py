@@ -18,13 +18,19 @@ class BinaryRTMDetHead(RTMDetHead):
 
     Args:
         quant_predictors (bool): 8-bit instead of float weights in the predictors. Defaults to True.
+        precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
         **kwargs: As for :class:`mmdet.models.RTMDetHead`; ``conv_cfg``, ``norm_cfg`` and ``act_cfg`` have no
             meaning here.
+
+    Raises:
+        ValueError: If an objectness branch is asked for, or the precision is unknown.
     """
 
-    def __init__(self, *args, quant_predictors: bool = True, **kwargs) -> None:
+    def __init__(self, *args, quant_predictors: bool = True, precision: str = 'binary', **kwargs) -> None:
         self.quant_predictors = quant_predictors
-        kwargs.setdefault('with_objectness', False)
+        self.precision = precision
+        if kwargs.setdefault('with_objectness', False):
+            raise ValueError('BinaryRTMDetHead has no objectness branch; with_objectness must be False')
         super().__init__(*args, **kwargs)
 
     def _init_layers(self) -> None:
@@ -45,7 +51,7 @@ class BinaryRTMDetHead(RTMDetHead):
             for i in range(self.stacked_convs):
                 channels = self.in_channels if i == 0 else self.feat_channels
                 shared = towers[0][i].conv if level else None
-                bricks.append(BinaryConvModule(channels, self.feat_channels, conv=shared))
+                bricks.append(BinaryConvModule(channels, self.feat_channels, conv=shared, precision=self.precision))
             towers.append(nn.Sequential(*bricks))
         return towers
 
@@ -69,5 +75,5 @@ class BinaryRTMDetHead(RTMDetHead):
         for i, (x, stride) in enumerate(zip(feats, self.prior_generator.strides)):
             scores.append(self.rtm_cls[i](self.cls_towers[i](x)))
             distance = self.rtm_reg[i](self.reg_towers[i](x))
-            distances.append(self.scales[i](distance.exp()).float() * stride[0])
+            distances.append(distance.exp() * stride[0])
         return scores, distances

@@ -1,10 +1,12 @@
 """A path-aggregation neck in which every convolution is binary."""
-from typing import Optional, Sequence, Tuple
+from functools import partial
+from typing import Optional, Sequence, Tuple, Union
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ...arch import arch_channels
 from ...binary import BinaryConvModule
 from ...registry import MODELS
 
@@ -17,25 +19,30 @@ class BinaryPAFPN(BaseModule):
     by addition, and every brick has a shortcut around it, so that real values reach every level.
 
     Args:
-        in_channels (Sequence[int]): Channels of each input, finest level first.
+        in_channels (Sequence[int] | dict): Channels of each input, finest level first; or
+            ``dict(arch=..., out_indices=...)`` for those of a :class:`NASBNN` with these arguments.
         out_channels (int): C, channels of each output.
+        precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
         init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Raises:
         ValueError: If there is no input level.
     """
 
-    def __init__(self, in_channels: Sequence[int], out_channels: int, init_cfg: Optional[dict] = None) -> None:
+    def __init__(self, in_channels: Union[Sequence[int], dict], out_channels: int, precision: str = 'binary',
+                 init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
+        if isinstance(in_channels, dict):
+            in_channels = arch_channels(**in_channels)
         if not in_channels:
             raise ValueError('BinaryPAFPN needs the channels of at least one input level; in_channels is empty')
         self.in_channels = tuple(in_channels)
         levels = len(self.in_channels)
-        self.laterals = nn.ModuleList(BinaryConvModule(c, out_channels) for c in self.in_channels)
-        self.top_down = nn.ModuleList(BinaryConvModule(out_channels, out_channels) for _ in range(levels - 1))
-        self.downsamples = nn.ModuleList(
-            BinaryConvModule(out_channels, out_channels, stride=2) for _ in range(levels - 1))
-        self.bottom_up = nn.ModuleList(BinaryConvModule(out_channels, out_channels) for _ in range(levels - 1))
+        brick = partial(BinaryConvModule, out_channels=out_channels, precision=precision)
+        self.laterals = nn.ModuleList(brick(c) for c in self.in_channels)
+        self.top_down = nn.ModuleList(brick(out_channels) for _ in range(levels - 1))
+        self.downsamples = nn.ModuleList(brick(out_channels, stride=2) for _ in range(levels - 1))
+        self.bottom_up = nn.ModuleList(brick(out_channels) for _ in range(levels - 1))
 
     def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor, ...]:
         """Aggregates the levels.

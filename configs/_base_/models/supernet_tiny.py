@@ -1,0 +1,1 @@
+model = dict(type='nasbnn_det.SupernetClassifier', space='tiny', num_random=2, label_smoothing=0.1, seed=0)

@@ -1,0 +1,1 @@
+"""Operations of any model, and pictures."""

@@ -1,0 +1,32 @@
+"""How the command line tools end: bad input in one sentence, anything else with its traceback."""
+import sys
+from typing import Callable
+
+
+def run_tool(main: Callable[[], None]) -> None:
+    """Runs a tool; a ValueError or FileNotFoundError, our ways to say "bad input", becomes one line on stderr.
+
+    MMEngine wraps errors of components it builds into longer ones of the same type; the first line is kept.
+
+    Args:
+        main (Callable): The tool.
+    """
+    try:
+        main()
+    except (ValueError, FileNotFoundError) as error:
+        if not _is_ours(error):
+            raise
+        print(f'error: {_first_sentence(error)}', file=sys.stderr)
+        sys.exit(1)
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether the error was raised in this package, at the innermost frame."""
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return 'nasbnn_det' in trace.tb_frame.f_globals.get('__name__', '')
+
+
+def _first_sentence(error: BaseException) -> str:
+    return ' '.join(str(error).split())

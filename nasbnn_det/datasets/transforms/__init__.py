@@ -1,0 +1,4 @@
+"""Transforms of data pipelines."""
+from .loading import LoadImage
+
+__all__ = ['LoadImage']

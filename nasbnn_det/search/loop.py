@@ -1,0 +1,192 @@
+"""The loops MMEngine's Runner runs: the evolutionary search, and the validation of a supernet."""
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+
+from mmengine.evaluator import Evaluator
+from mmengine.model import is_model_wrapper
+from mmengine.runner import BaseLoop
+from torch.utils.data import DataLoader
+
+from ..analysis.plots import plot_front
+from ..arch import Arch, count_ops
+from ..registry import LOOPS
+from ..supernet import Supernet, extract_subnet, file_sha256, load_supernet
+from .evaluator import SubnetEvaluator
+from .evolution import Evolution, EvolutionConfig
+from .sampling import OpsWindow
+from .state import SearchFiles
+
+
+def _preprocessor(runner: Any) -> Any:
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return model.data_preprocessor
+
+
+@LOOPS.register_module()
+class EvolutionSearchLoop(BaseLoop):
+    """Searches a trained supernet for the best architectures per bucket of OPs (arXiv 2408.15484, Sec. 3.3).
+
+    Used as a training loop: the training data loader gives the images for batch norm recalibration, the validation
+    data loader and evaluator give the score. Into the work directory it writes, after every generation,
+    ``search_state.json`` (continued by ``--resume``), ``front.json``, ``history.jsonl`` and ``front.png``.
+
+    Args:
+        runner (Runner): The runner.
+        dataloader (DataLoader | dict): Images for recalibration.
+        supernet (str): Checkpoint of the trained supernet.
+        ops_range (Sequence[float]): Fewest and most OPs of a candidate, in millions.
+        input_size (Sequence[int]): Height and width, in pixels, the OPs are counted for.
+        score (str): Metric to maximise. Defaults to 'accuracy/top1'.
+        evolution (dict, optional): Arguments of :class:`EvolutionConfig`; ``bucket`` in OPs.
+        recalibration_batches (int): Training batches for recalibration. Defaults to 10.
+        seed (int): Seed of the search. Defaults to 0.
+
+    Raises:
+        FileNotFoundError: If the supernet's checkpoint does not exist.
+        InfeasibleWindowError: If no architecture has OPs in the range; before any image is loaded.
+        ValueError: If a setting or a file is wrong.
+    """
+
+    def __init__(self,
+                 runner: Any,
+                 dataloader: Union[DataLoader, dict],
+                 supernet: str,
+                 ops_range: Sequence[float],
+                 input_size: Sequence[int],
+                 score: str = 'accuracy/top1',
+                 evolution: Optional[dict] = None,
+                 recalibration_batches: int = 10,
+                 seed: int = 0) -> None:
+        self._check_runner(runner)
+        self.supernet = load_supernet(supernet).eval()
+        self.input_size = (int(input_size[0]), int(input_size[1]))
+        self.score = score
+        self.recalibration_batches = recalibration_batches
+        window = OpsWindow(float(ops_range[0]) * 1e6, float(ops_range[1]) * 1e6)
+        config = EvolutionConfig(**(evolution or {}))
+        self.evolution = Evolution(self.supernet.space, window, self.count, config, seed)
+        self.info = dict(
+            metric=score, bucket=config.bucket, input_size=list(self.input_size),
+            num_classes=self.supernet.num_classes, supernet=Path(supernet).name,
+            supernet_sha256=file_sha256(supernet), seed=seed)
+        identity = dict(self.info, space=self.supernet.space.to_dict(), window=[window.low, window.high],
+                        evolution=vars(config), recalibration_batches=recalibration_batches)
+        self.files = SearchFiles(Path(runner.work_dir), identity)
+        state = self.files.load_state() if runner._resume else None
+        if state is not None:
+            self.evolution.load_state_dict(state)
+        # A first generation drawn now ends an infeasible window before data is loaded.
+        self._proposed = [] if self.evolution.finished else self.evolution.propose()
+        super().__init__(runner, dataloader)
+
+    @staticmethod
+    def _check_runner(runner: Any) -> None:
+        if runner._val_loop is None:
+            raise ValueError('EvolutionSearchLoop scores on the validation images; the config needs val_dataloader, '
+                             'val_cfg and val_evaluator')
+
+    def count(self, arch: Arch) -> float:
+        """OPs of an architecture, classifier included, at ``input_size``."""
+        return count_ops(arch, self.input_size, self.supernet.num_classes).ops
+
+    # What Runner.train reads from a training loop.
+
+    @property
+    def iter(self) -> int:
+        """Candidates evaluated so far."""
+        return len(self.evolution.visited)
+
+    @property
+    def max_iters(self) -> int:
+        """Candidates of all generations."""
+        cfg = self.evolution.config
+        return cfg.num_random + cfg.generations * (cfg.num_mutants + cfg.num_crossovers)
+
+    @property
+    def epoch(self) -> int:
+        """Generations told so far."""
+        return self.evolution.generation
+
+    @property
+    def max_epochs(self) -> int:
+        """All generations, the random one included."""
+        return self.evolution.config.generations + 1
+
+    def run(self) -> Any:
+        """Runs the generations that are left; returns the runner's model."""
+        self.runner.call_hook('before_train')
+        loop = self.runner.val_loop
+        evaluate = SubnetEvaluator(_preprocessor(self.runner), self.dataloader, self.recalibration_batches,
+                                   loop.dataloader, loop.evaluator)
+        self._start, self._done = time.time(), 0
+        while not self.evolution.finished:
+            scores = [self._score(evaluate, arch, i) for i, arch in enumerate(self._proposed)]
+            self.evolution.tell(self._proposed, scores)
+            self._save()
+            self._proposed = [] if self.evolution.finished else self.evolution.propose()
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def _score(self, evaluate: SubnetEvaluator, arch: Arch, index: int) -> float:
+        metrics = evaluate(extract_subnet(self.supernet, arch))
+        if self.score not in metrics:
+            raise ValueError(f"the evaluator gives no metric '{self.score}'; it gives {', '.join(metrics)}")
+        self._done += 1
+        if self._done % 10 == 0:
+            seconds = (time.time() - self._start) / self._done
+            left = (self.max_iters - self.iter - index - 1) * seconds
+            self.runner.logger.info(f'generation {self.epoch}/{self.max_epochs - 1}: {self.iter + index + 1} '
+                                    f'candidates, {seconds:.2f} s each, at most {left / 60:.1f} min left')
+        return float(metrics[self.score])
+
+    def _save(self) -> None:
+        front = self.evolution.front()
+        visited = list(self.evolution.visited.values())
+        self.files.save_front(front, self.info)
+        self.files.save_history(visited)
+        plot_front(self.files.picture_path, visited, front, self.score)
+        self.files.save_state(self.evolution.state_dict())
+        best = max(front, key=lambda e: e.score)
+        self.runner.logger.info(f'generation {self.epoch - 1} done: {len(visited)} architectures, front of '
+                                f'{len(front)}, best {self.score} {best.score:.2f} at {best.ops / 1e6:.2f}M OPs')
+
+
+@LOOPS.register_module()
+class SupernetValLoop(BaseLoop):
+    """Validates a supernet during training through its smallest and biggest subnets, recalibrated.
+
+    Args:
+        runner (Runner): The runner.
+        dataloader (DataLoader | dict): Validation images.
+        evaluator (Evaluator | dict | list): Metrics.
+        recalibration_batches (int): Training batches for recalibration. Defaults to 10.
+    """
+
+    def __init__(self, runner: Any, dataloader: Union[DataLoader, dict], evaluator: Union[Evaluator, dict, list],
+                 recalibration_batches: int = 10) -> None:
+        super().__init__(runner, dataloader)
+        self.evaluator = evaluator if isinstance(evaluator, Evaluator) else runner.build_evaluator(evaluator)
+        self.recalibration_batches = recalibration_batches
+
+    def run(self) -> Dict[str, float]:
+        """Evaluates; metrics are prefixed ``smallest/`` and ``biggest/``."""
+        runner = self.runner
+        runner.call_hook('before_val')
+        runner.call_hook('before_val_epoch')
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        supernet: Supernet = model.supernet
+        evaluate = SubnetEvaluator(_preprocessor(runner), runner.train_dataloader, self.recalibration_batches,
+                                   self.dataloader, self.evaluator)
+        metrics = {}
+        for name, arch in self.archs(supernet):
+            found = evaluate(extract_subnet(supernet, arch))
+            metrics.update({f'{name}/{key}': value for key, value in found.items()})
+        runner.call_hook('after_val_epoch', metrics=metrics)
+        runner.call_hook('after_val')
+        return metrics
+
+    @staticmethod
+    def archs(supernet: Supernet) -> List[Tuple[str, Arch]]:
+        """Names and architectures that are validated."""
+        return [('smallest', Arch.smallest(supernet.space)), ('biggest', Arch.biggest(supernet.space))]

@@ -1,0 +1,77 @@
+"""The search's files: state, history and front, written so that a kill at any moment loses one generation."""
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, Dict, Optional, Sequence
+
+from ..arch import Front, FrontEntry
+
+_FORMAT = 'nasbnn_det.search_state'
+
+
+class SearchFiles:
+    """Reads and writes what a search keeps in its folder.
+
+    Args:
+        folder (Path): Where; made if missing.
+        identity (dict): JSON-ready facts that must be the same when a search is continued: space, window,
+            sizes, seed, hash of the supernet.
+    """
+
+    def __init__(self, folder: Path, identity: Dict[str, Any]) -> None:
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.identity = json.loads(json.dumps(identity))
+        self.state_path = self.folder / 'search_state.json'
+        self.history_path = self.folder / 'history.jsonl'
+        self.front_path = self.folder / 'front.json'
+        self.picture_path = self.folder / 'front.png'
+
+    def load_state(self) -> Optional[Dict[str, Any]]:
+        """The saved state, or None where there is none.
+
+        Raises:
+            ValueError: If the file is damaged or belongs to another search; it is left as it is.
+        """
+        if not self.state_path.exists():
+            return None
+        where = f"search state '{self.state_path}'"
+        try:
+            data = json.loads(self.state_path.read_text(encoding='utf-8'))
+            body, checksum = data['body'], data['sha256']
+        except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+            raise ValueError(f'{where} is damaged ({error}); move it away to start anew') from error
+        if data.get('format') != _FORMAT or _checksum(body) != checksum:
+            raise ValueError(f'{where} is damaged: its checksum is wrong; move it away to start anew')
+        differing = sorted(k for k in {*body['identity'], *self.identity}
+                           if body['identity'].get(k) != self.identity.get(k))
+        if differing:
+            raise ValueError(f'{where} belongs to another search: {", ".join(differing)} differ; continue with the '
+                             'same settings, or move it away to start anew')
+        return body['evolution']
+
+    def save_state(self, evolution: Dict[str, Any]) -> None:
+        """Writes the state atomically."""
+        body = dict(identity=self.identity, evolution=evolution)
+        text = json.dumps(dict(format=_FORMAT, sha256=_checksum(body), body=body))
+        _replace(self.state_path, text)
+
+    def save_front(self, entries: Sequence[FrontEntry], info: Dict[str, Any]) -> None:
+        """Writes ``front.json`` atomically."""
+        Front(tuple(entries), info).save(self.front_path)
+
+    def save_history(self, entries: Sequence[FrontEntry]) -> None:
+        """Writes ``history.jsonl``: a line per visited architecture, in the order of evaluation."""
+        lines = (json.dumps(dict(ops=e.ops, score=e.score, arch=e.arch.to_dict())) for e in entries)
+        _replace(self.history_path, ''.join(line + '\n' for line in lines))
+
+
+def _checksum(body: Dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _replace(path: Path, text: str) -> None:
+    part = path.with_name(path.name + '.part')
+    part.write_text(text, encoding='utf-8')
+    os.replace(part, path)

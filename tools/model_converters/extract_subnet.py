@@ -1,0 +1,58 @@
+"""Extracts an architecture from a trained supernet, recalibrates its batch norms and evaluates it: deployment A.
+
+Beside the checkpoint it writes arch.json, the architecture alone.
+"""
+import argparse
+import json
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+
+from nasbnn_det.apis import run_tool
+from nasbnn_det.arch import count_ops, load_arch
+from nasbnn_det.search.evaluator import SubnetEvaluator
+from nasbnn_det.supernet import extract_subnet, file_sha256, load_supernet, save_subnet
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='search config: its data loaders and evaluator are used')
+    parser.add_argument('supernet', help='checkpoint of the supernet')
+    parser.add_argument('--arch', required=True, help='architecture file, front file, or front.json#57')
+    parser.add_argument('--out', required=True, help='checkpoint to write')
+    parser.add_argument('--shape', type=int, nargs=2, default=[224, 224], help='input size in pixels for the OPs')
+    parser.add_argument('--batches', type=int, default=10, help='training batches for recalibration')
+    parser.add_argument('--work-dir', default='work_dirs/extract', help='folder of the log and of result.json')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    arch = load_arch(args.arch)
+    supernet = load_supernet(args.supernet)
+    subnet = extract_subnet(supernet, arch)
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    cfg.work_dir = args.work_dir
+    # Only the loaders and the evaluator are wanted; the search loop would look for its own supernet.
+    cfg.train_cfg = dict(by_epoch=True, max_epochs=1)
+    cfg.val_cfg = dict()
+    runner = Runner.from_cfg(cfg)
+    loop = runner.val_loop
+    evaluate = SubnetEvaluator(runner.model.data_preprocessor, runner.train_dataloader, args.batches, loop.dataloader,
+                               loop.evaluator)
+    metrics = {key: float(value) for key, value in evaluate(subnet).items()}
+    ops = count_ops(arch, tuple(args.shape), supernet.num_classes)
+    save_subnet(args.out, subnet, metrics=metrics, ops=ops.ops, input_size=args.shape,
+                supernet_sha256=file_sha256(args.supernet))
+    Path(args.out).with_name('arch.json').write_text(arch.to_json() + '\n', encoding='utf-8')
+    result = dict(metrics=metrics, ops=dict(ops_m=ops.ops / 1e6, flops_m=ops.flops / 1e6, bops_m=ops.bops / 1e6))
+    (Path(args.work_dir) / 'result.json').write_text(json.dumps(result, indent=1), encoding='utf-8')
+    print(f'{arch}\n{ops.ops / 1e6:.2f}M OPs at {args.shape[0]} x {args.shape[1]}, '
+          + ', '.join(f'{k} {v:.2f}' for k, v in metrics.items()) + f'\nwritten: {args.out}')
+
+
+if __name__ == '__main__':
+    run_tool(main)

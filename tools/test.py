@@ -1,0 +1,64 @@
+"""Evaluates a checkpoint with a config's test loop; the arguments are MMDetection's, and keys must match."""
+import argparse
+import json
+import os
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+
+from nasbnn_det.apis import check_checkpoint, run_tool
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='test config file path')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--work-dir', help='the directory to save the file containing evaluation metrics')
+    parser.add_argument('--out', help='dump predictions to a pickle file for offline evaluation')
+    parser.add_argument('--show', action='store_true', help='show prediction results')
+    parser.add_argument('--show-dir', help='directory where painted images will be saved')
+    parser.add_argument('--wait-time', type=float, default=2, help='the interval of show (s)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Reads the config and applies the command line to it."""
+    cfg = Config.fromfile(args.config)
+    cfg.launcher = args.launcher
+    cfg.merge_from_dict(args.cfg_options or {})
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+    cfg.load_from = args.checkpoint
+    # The checkpoint brings all weights: what they were initialised from need not be there any more.
+    if 'backbone' in cfg.model:
+        cfg.model.backbone.init_cfg = None
+    if args.show or args.show_dir:
+        hook = cfg.default_hooks.visualization
+        hook.update(draw=True, show=args.show, wait_time=args.wait_time, test_out_dir=args.show_dir)
+    if args.out:
+        if not args.out.endswith(('.pkl', '.pickle')):
+            raise ValueError(f"--out '{args.out}' is no pickle file; its name must end in .pkl or .pickle")
+        evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
+        cfg.test_evaluator = [*evaluators, dict(type='DumpDetResults', out_file_path=args.out)]
+    return cfg
+
+
+def main() -> None:
+    cfg = load_config(parse_args())
+    runner = Runner.from_cfg(cfg)
+    check_checkpoint(runner.model, cfg.load_from)
+    metrics = runner.test()
+    result = dict(metrics={key: float(value) for key, value in metrics.items()})
+    (Path(cfg.work_dir) / 'result.json').write_text(json.dumps(result, indent=1), encoding='utf-8')
+
+
+if __name__ == '__main__':
+    run_tool(main)
