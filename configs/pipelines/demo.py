@@ -2,8 +2,8 @@
 # {work_dir}, {data_root}, {stage_dir} and the names of earlier stages are filled in.
 data_root = 'data/shapes'
 
-supernet_config = 'configs/supernet/nasbnn-supernet-tiny_1xb64-5e_shapes-64px.py'
-search_config = 'configs/search/nasbnn-search-tiny_shapes-64px.py'
+supernet_config = 'configs/supernet/nasbnn-supernet-tiny_1xb32-6e_shapes-48px.py'
+search_config = 'configs/search/nasbnn-search-tiny_shapes-48px.py'
 detector_config = 'configs/detection/rtmdet_nasbnn-tiny_1xb16-12e_shapes-128px.py'
 
 cls_data = {
@@ -20,7 +20,7 @@ det_data = {
 found = {'model.backbone.arch': '{extract}/arch.json', 'model.neck.in_channels.arch': '{extract}/arch.json'}
 
 stages = [
-    dict(name='data', tool='tools/dataset_converters/shapes_coco.py', args=['--out', '{data_root}']),
+    dict(name='data', tool='tools/dataset_converters/shapes_coco.py', args=['--out', '{data_root}', '--cls-size', '48', '--num-cls-train', '6000']),
     dict(
         name='supernet',
         tool='tools/train.py',
@@ -38,7 +38,7 @@ stages = [
         tool='tools/model_converters/extract_subnet.py',
         args=[
             search_config, '{supernet.checkpoint}', '--arch', '{search}/front.json', '--out', '{stage_dir}/subnet.pth',
-            '--shape', '64', '64', '--work-dir', '{stage_dir}'
+            '--shape', '48', '48', '--work-dir', '{stage_dir}'
         ],
         cfg_options=cls_data),
     dict(

@@ -1,21 +1,19 @@
-# Crops of single shapes: the classification view of ShapesCOCO.
+# Crops of single shapes at 48 px: the classification view of ShapesCOCO.
 data_root = 'data/shapes/'
 # The preprocessing is the detectors' too, so that pretrained backbones see what they know.
 data_preprocessor = dict(
     type='mmpretrain.ClsDataPreprocessor', num_classes=5, mean=[127.5] * 3, std=[127.5] * 3, to_rgb=True)
 train_pipeline = [
     dict(type='nasbnn_det.LoadImage'),
-    dict(type='RandomResizedCrop', scale=64, crop_ratio_range=(0.5, 1.0)),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='PackInputs'),
 ]
 test_pipeline = [
     dict(type='nasbnn_det.LoadImage'),
-    dict(type='Resize', scale=(64, 64)),
     dict(type='PackInputs'),
 ]
 train_dataloader = dict(
-    batch_size=64,
+    batch_size=32,
     num_workers=1,
     persistent_workers=True,
     drop_last=True,

@@ -6,12 +6,12 @@ import numpy as np
 
 from .clutter import draw_clutter
 from .outline import Stamp, both_sides, rasterize
-from .texture import (BACKGROUNDS, FILLS, color_distance, paint, random_color,
-                      related_color)
+from .texture import (BACKGROUNDS, FILLS, color_distance, muted_color, paint,
+                      random_color, related_color)
 
 # An outline counts as seen at a point where the colours on its two sides are
 # this far apart, in grey levels, and as visible if most of its points are.
-MIN_CONTRAST = 36.
+MIN_CONTRAST = 50.
 MIN_SEEN = .8
 # The shorter side of the visible part's box, in pixels.
 MIN_SIDE = 6
@@ -56,8 +56,8 @@ class Canvas:
         self._rng = rng
         self._areas: List[int] = []
         self.owner = np.full((size, size), -1, np.int16)
-        base = random_color(rng)
-        colors = base, related_color(base, .15, .5, rng)
+        base = muted_color(rng)
+        colors = base, related_color(base, .1, .3, rng)
         background = paint(
             rng.choice(BACKGROUNDS), size, size, (.1 * size, .5 * size),
             colors, rng)

@@ -38,8 +38,8 @@ class SceneParams:
     image_size: int = 128
     min_objects: int = 1
     max_objects: int = 5
-    min_size: float = .14
-    max_size: float = .55
+    min_size: float = .2
+    max_size: float = .6
     classes: Tuple[str, ...] = CLASSES
 
     def __post_init__(self) -> None:

@@ -24,6 +24,12 @@ def random_color(rng: np.random.Generator) -> np.ndarray:
     return np.array(color, np.float32)
 
 
+def muted_color(rng: np.random.Generator) -> np.ndarray:
+    """Draw a colour, (3,) float32, BGR in [0, 255], near grey."""
+    color = random_color(rng)
+    return color.mean() + (color - color.mean()) * np.float32(.3)
+
+
 def related_color(color: np.ndarray, low: float, high: float,
                   rng: np.random.Generator) -> np.ndarray:
     """Draw a colour that lies ``low``..``high`` of the way to a random one."""

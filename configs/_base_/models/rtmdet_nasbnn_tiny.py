@@ -1,0 +1,18 @@
+_base_ = './rtmdet_nasbnn.py'
+
+# A mid-sized architecture of the space 'tiny'. After a search, name a found one instead, by --cfg-options with
+# model.backbone.arch=FILE model.neck.in_channels.arch=FILE, where FILE is arch.json or front.json#2.5.
+arch = dict(
+    space='tiny',
+    stages=[
+        [dict(channels=32, kernel=3)],
+        [dict(channels=64, kernel=3), dict(channels=96, kernel=3)],
+        [dict(channels=128, kernel=3)] * 2,
+        [dict(channels=256, kernel=3, groups1=2)] * 2,
+        [dict(channels=384, kernel=3, groups1=4)] * 2,
+    ])
+out_indices = (2, 3, 4)
+model = dict(
+    backbone=dict(arch=arch, out_indices=out_indices),
+    neck=dict(in_channels=dict(arch=arch, out_indices=out_indices), out_channels=128),
+    bbox_head=dict(in_channels=128, feat_channels=128, stacked_convs=1))

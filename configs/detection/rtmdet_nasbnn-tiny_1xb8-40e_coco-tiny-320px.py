@@ -1,0 +1,21 @@
+_base_ = [
+    '../_base_/models/rtmdet_nasbnn_tiny.py',
+    '../_base_/datasets/coco_tiny.py',
+    '../_base_/default_runtime_det.py',
+]
+
+max_epochs = 40
+base_lr = 5e-3
+model = dict(bbox_head=dict(num_classes=80))
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=max_epochs)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=base_lr, weight_decay=0.0),
+    clip_grad=dict(max_norm=10, norm_type=2))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
+    dict(type='CosineAnnealingLR', by_epoch=True, begin=0, end=max_epochs, T_max=max_epochs, eta_min=base_lr * 0.01,
+         convert_to_iter_based=True),
+]

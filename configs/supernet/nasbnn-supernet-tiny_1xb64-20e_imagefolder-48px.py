@@ -1,0 +1,13 @@
+# Any folder of images by class; set model.num_classes and the data_root of both loaders.
+_base_ = [
+    '../_base_/models/supernet_tiny.py',
+    '../_base_/datasets/imagefolder_cls.py',
+    '../_base_/schedules/supernet_adam.py',
+    '../_base_/default_runtime_cls.py',
+]
+
+max_epochs = 20
+model = dict(num_classes=10, data_preprocessor=_base_.data_preprocessor)
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+param_scheduler = dict(end=max_epochs, T_max=max_epochs, convert_to_iter_based=True)
+optim_wrapper = dict(optimizer=dict(lr=1e-3), paramwise_cfg=dict(custom_keys={'.fc.': dict(lr_mult=0.1)}))

@@ -1,0 +1,38 @@
+"""What all tests share: the settings of property tests, and the recorded numbers of an independent implementation."""
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    'nasbnn_det',
+    max_examples=15,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+settings.load_profile('nasbnn_det')
+
+_REFERENCE = Path(__file__).resolve().parents[2] / 'shared' / 'reference'
+
+
+@pytest.fixture(scope='session')
+def reference():
+    """Gives ``reference('FILE')``, the path of a recorded file; skips the test where there is none."""
+
+    def path(name):
+        file = _REFERENCE / name
+        if not file.is_file():
+            pytest.skip(f'the recorded numbers are not here: {file} does not exist')
+        return file
+
+    return path
+
+
+@pytest.fixture(scope='session')
+def tiny_shapes(tmp_path_factory):
+    """Folder of a ShapesCOCO of a few images, for training steps; read it only."""
+    from nasbnn_det.datasets.shapes import write_shapes_coco
+    root = tmp_path_factory.mktemp('tiny_shapes') / 'set'
+    write_shapes_coco(root, num_train=4, num_val=4, image_size=64, num_cls_train=10, num_cls_val=5, cls_size=48)
+    return root

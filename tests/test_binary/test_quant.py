@@ -1,0 +1,98 @@
+"""8-bit weights with learned steps."""
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nasbnn_det.binary import QuantConv2d, Stem
+from nasbnn_det.binary.quant import initial_step, quantize_weight
+
+
+def test_initial_step_covers_three_deviations():
+    torch.manual_seed(0)
+    weight = torch.randn(4, 3, 3, 3) + 0.5
+    flat = weight.flatten(1)
+    mean, std = flat.mean(1), flat.std(1)
+    expected = torch.stack([(mean - 3 * std).abs(), (mean + 3 * std).abs()]).amax(0) / 128
+    torch.testing.assert_close(initial_step(weight), expected)
+    single = torch.tensor([2.0, -4.0]).view(2, 1, 1, 1)
+    assert initial_step(single).tolist() == [2 / 128, 4 / 128]
+
+
+@given(st.integers(0, 999), st.floats(1e-3, 0.5))
+def test_levels_are_8_bit_integers(seed, step):
+    torch.manual_seed(seed)
+    weight, steps = torch.randn(3, 2, 3, 3) * 4, torch.tensor([step, step * 2, step / 2])
+    levels = quantize_weight(weight, steps) / steps.view(-1, 1, 1, 1)
+    torch.testing.assert_close(levels, levels.round(), rtol=1e-5, atol=1e-4)
+    assert levels.min() >= -128.001 and levels.max() <= 127.001
+    torch.testing.assert_close(levels.round(), (weight / steps.view(-1, 1, 1, 1)).round().clamp(-128, 127), rtol=0,
+                               atol=1.0)
+
+
+def test_weights_far_outside_are_clamped():
+    weight, step = torch.tensor([[[[-1e3, 1e3, 0.26]]]]), torch.tensor([0.1])
+    torch.testing.assert_close(quantize_weight(weight, step).flatten(), torch.tensor([-12.8, 12.7, 0.3]))
+
+
+@pytest.mark.parametrize('step', [0.0, -1.0])
+def test_step_is_clamped_above_zero(step):
+    assert torch.isfinite(quantize_weight(torch.randn(1, 2, 3, 3), torch.tensor([step]))).all()
+
+
+def test_gradients_are_those_of_learned_step_size():
+    torch.manual_seed(0)
+    weight = (torch.randn(3, 2, 3, 3) * 4).requires_grad_()
+    step = torch.tensor([0.05, 0.1, 0.02], requires_grad=True)
+    grad = torch.randn(3, 2, 3, 3)
+    quantize_weight(weight, step).backward(grad)
+    ratio = weight.detach() / step.detach().view(-1, 1, 1, 1)
+    inside = (ratio >= -128) & (ratio <= 127)
+    torch.testing.assert_close(weight.grad, grad * inside)
+    # LSQ: d/ds of s * q is round(w / s) - w / s inside, the clamped level outside.
+    slope = torch.where(inside, ratio.round() - ratio, ratio.clamp(-128, 127))
+    expected = (grad * slope).sum((1, 2, 3)) / (weight.numel() * 127)**0.5
+    torch.testing.assert_close(step.grad, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_step_is_set_once_at_the_first_training_forward():
+    torch.manual_seed(0)
+    layer, x = QuantConv2d(2, 3, 3), torch.randn(1, 2, 7, 5)
+    layer.eval()
+    untrained = layer(x)
+    assert not layer.step_is_set and layer.step.tolist() == [1, 1, 1]
+    torch.testing.assert_close(
+        untrained, F.conv2d(x, quantize_weight(layer.weight, initial_step(layer.weight)), layer.bias))
+    layer.train()
+    torch.testing.assert_close(layer(x), untrained)
+    first = layer.step.detach().clone()
+    assert layer.step_is_set and torch.equal(first, initial_step(layer.weight))
+    with torch.no_grad():
+        layer.weight.mul_(3)
+    layer(x)
+    layer.eval()(x)
+    assert torch.equal(layer.step, first)
+
+
+def test_a_loaded_step_is_kept():
+    torch.manual_seed(0)
+    trained, fresh = QuantConv2d(2, 3, 3), QuantConv2d(2, 3, 3)
+    x = torch.randn(1, 2, 5, 5)
+    trained(x)
+    with torch.no_grad():
+        trained.step.mul_(2)
+    fresh.load_state_dict(trained.state_dict())
+    assert torch.equal(fresh.train()(x), trained(x)) and torch.equal(fresh.step, trained.step)
+
+
+def test_arguments_are_those_of_conv2d():
+    layer = QuantConv2d(4, 6, (3, 1), stride=2, padding=(1, 0), dilation=2, groups=2, bias=False)
+    x = torch.randn(2, 4, 13, 11)
+    plain = F.conv2d(x, layer.quantized_weight(), None, 2, (1, 0), 2, 2)
+    assert torch.equal(layer(x), plain) and layer.weight_bits == 8
+
+
+@pytest.mark.parametrize('stride, size', [(1, (7, 9)), (2, (4, 5))])
+def test_stem_shapes_on_odd_sizes(stride, size):
+    assert Stem(3, 6, stride)(torch.randn(2, 3, 7, 9)).shape == (2, 6, *size)

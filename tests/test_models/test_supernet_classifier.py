@@ -1,0 +1,125 @@
+"""The supernet as MMEngine's Runner trains it."""
+import copy
+
+import pytest
+import torch
+
+pytest.importorskip('mmpretrain')
+
+from mmengine.optim import OptimWrapper  # noqa: E402
+from mmpretrain.structures import DataSample  # noqa: E402
+
+from nasbnn_det.arch import get_space  # noqa: E402
+from nasbnn_det.registry import MODELS  # noqa: E402
+from nasbnn_det.supernet import bi_teacher_passes  # noqa: E402
+
+SPACE = [[[4, 8], [1], [3], [1], [1], 2], [[8, 12, 16], [1, 2], [3, 5], [1, 2], [1], 2],
+         [[16, 24], [1, 2], [3], [2, 4], [1], 2]]
+
+
+def build(**kwargs):
+    """A small supernet classifier by its config."""
+    torch.manual_seed(0)
+    return MODELS.build(dict(dict(
+        type='nasbnn_det.SupernetClassifier', space=SPACE, num_classes=3,
+        data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3)), **kwargs))
+
+
+@pytest.fixture
+def data():
+    """Four labelled images."""
+    torch.manual_seed(1)
+    images = [torch.randint(0, 256, (3, 16, 16), dtype=torch.uint8) for _ in range(4)]
+    return dict(inputs=images, data_samples=[DataSample().set_gt_label(i % 3) for i in range(4)])
+
+
+def wrapper(model, lr=1.0):
+    """Plain descent, so that a step shows the gradient."""
+    return OptimWrapper(torch.optim.SGD(model.parameters(), lr))
+
+
+def test_one_step_applies_the_sum_of_all_gradients(data):
+    model = build(num_random=3).train()
+    reference = copy.deepcopy(model)
+    inputs = model.data_preprocessor(copy.deepcopy(data), training=True)['inputs']
+    labels = torch.tensor([0, 1, 2, 0])
+    expected = {}
+    for name, loss in bi_teacher_passes(reference.supernet, inputs, labels, reference.biggest,
+                                        reference.draw_students(), 0.1):
+        expected[f'loss_{name}'] = loss.item()
+        loss.backward()
+    losses = model.train_step(data, wrapper(model))
+    assert list(losses) == ['loss', 'loss_teacher', 'loss_smallest', 'loss_random0', 'loss_random1', 'loss_random2']
+    assert losses['loss'].item() == pytest.approx(sum(expected.values()), rel=1e-5)
+    for name, value in expected.items():
+        assert losses[name].item() == pytest.approx(value, rel=1e-5)
+    moved = 0
+    for (name, after), before in zip(model.named_parameters(), reference.parameters()):
+        grad = before.grad if before.grad is not None else torch.zeros_like(before)
+        # An LSQ step is set from the weights during the first pass, in both.
+        torch.testing.assert_close(after, before - grad, rtol=1e-4, atol=1e-6, msg=name)
+        assert after.grad is None or not after.grad.any()
+        moved += bool(grad.any())
+    assert moved > 10 and model.step == 1
+
+
+def test_students_come_from_seed_and_step_alone():
+    model, other = build(seed=4), build(seed=4)
+    torch.manual_seed(123)
+    drawn = []
+    for step in range(5):
+        model.step.fill_(step)
+        other.step.fill_(step)
+        drawn.append(model.draw_students())
+        assert model.draw_students() == drawn[-1] == other.draw_students()
+    assert len({tuple(d) for d in drawn}) > 1
+    assert build(seed=5).draw_students() != build(seed=4).draw_students()
+    assert [name for name, _ in drawn[0]] == ['smallest', 'random0', 'random1']
+    assert drawn[0][0][1] == model.smallest
+
+
+def test_a_resumed_run_draws_the_same_students(data):
+    model = build().train()
+    for _ in range(3):
+        model.train_step(copy.deepcopy(data), wrapper(model, 0.01))
+    resumed = build()
+    resumed.load_state_dict(model.state_dict())
+    assert resumed.step == 3 and resumed.draw_students() == model.draw_students()
+    model.train_step(copy.deepcopy(data), wrapper(model, 0.01))
+    resumed.train().train_step(data, wrapper(resumed, 0.01))
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), resumed.state_dict().values()))
+
+
+def test_teacher_loss_falls(data):
+    model = build().train()
+    optim = OptimWrapper(torch.optim.Adam(model.parameters(), 2.5e-3))
+    values = [model.train_step(copy.deepcopy(data), optim)['loss_teacher'].item() for _ in range(15)]
+    assert min(values[-3:]) < values[0]
+
+
+def test_tensor_mode_gives_logits():
+    model = build().eval()
+    x = torch.randn(2, 3, 17, 15)
+    assert torch.equal(model(x), model.supernet(x, model.biggest))
+    assert torch.equal(model(x, arch=model.smallest), model.supernet(x, model.smallest))
+    assert model.supernet.space == get_space(SPACE)
+
+
+@pytest.mark.parametrize('mode', ['loss', 'predict'])
+def test_other_modes_say_what_to_do(mode):
+    with pytest.raises(ValueError, match=f"no mode '{mode}'.*SupernetValLoop"):
+        build()(torch.randn(1, 3, 16, 16), mode=mode)
+
+
+def test_trains_under_the_distributed_wrapper(data, tmp_path):
+    from mmengine.model import MMDistributedDataParallel
+    torch.distributed.init_process_group('gloo', init_method=f'file://{tmp_path}/rendezvous', rank=0, world_size=1)
+    try:
+        alone, model = build().train(), build().train()
+        model.load_state_dict(alone.state_dict())
+        wrapped = MMDistributedDataParallel(model, find_unused_parameters=True)
+        expected = alone.train_step(copy.deepcopy(data), wrapper(alone))
+        losses = wrapped.train_step(data, wrapper(model))
+        assert losses['loss_smallest'].item() == pytest.approx(expected['loss_smallest'].item(), rel=1e-5)
+    finally:
+        torch.distributed.destroy_process_group()
