@@ -4,7 +4,6 @@ A config names our components as ``type='nasbnn_det.NASBNN'``; the modules in ``
 when a registry is first asked.
 """
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
-from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
@@ -16,6 +15,5 @@ DATASETS = Registry('dataset', parent=MMENGINE_DATASETS, scope='nasbnn_det',
 TRANSFORMS = Registry('transform', parent=MMENGINE_TRANSFORMS, scope='nasbnn_det',
                       locations=['nasbnn_det.datasets.transforms'])
 LOOPS = Registry('loop', parent=MMENGINE_LOOPS, scope='nasbnn_det', locations=['nasbnn_det.search.loop'])
-HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='nasbnn_det', locations=['nasbnn_det.models.hooks'])
 
-__all__ = ['MODELS', 'DATASETS', 'TRANSFORMS', 'LOOPS', 'HOOKS']
+__all__ = ['MODELS', 'DATASETS', 'TRANSFORMS', 'LOOPS']

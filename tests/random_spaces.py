@@ -1,9 +1,17 @@
-"""Hypothesis strategies for small search spaces and their architectures."""
+"""Small search spaces and their architectures: a fixed one, and Hypothesis strategies for random ones."""
 import numpy as np
 from hypothesis import strategies as st
 
 from nasbnn_det.arch import Arch, SearchSpace
 
+#: For tests that name values: the shipped spaces may change, this one does not.
+FIXED = SearchSpace.from_table([
+    ((16, 24), (1, ), (3, ), (1, ), (1, ), 2),
+    ((48, 64), (1, ), (3, ), (1, ), (1, ), 2),
+    ((96, 128), (1, 2), (3, 5), (1, 2), (1, ), 2),
+    ((192, 256), (1, 2), (3, 5), (2, 4), (1, ), 2),
+    ((256, 384), (1, 2), (3, 5), (4, 8), (1, ), 2),
+], 'fixed')
 _WIDTHS = (8, 12, 16, 24)
 
 

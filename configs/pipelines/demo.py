@@ -20,7 +20,7 @@ det_data = {
 found = {'model.backbone.arch': '{extract}/arch.json', 'model.neck.in_channels.arch': '{extract}/arch.json'}
 
 stages = [
-    dict(name='data', tool='tools/dataset_converters/shapes_coco.py', args=['--out', '{data_root}', '--cls-size', '48', '--num-cls-train', '6000']),
+    dict(name='data', tool='tools/dataset_converters/shapes_coco.py', args=['--out', '{data_root}']),
     dict(
         name='supernet',
         tool='tools/train.py',
@@ -51,7 +51,7 @@ stages = [
     dict(
         name='operations',
         tool='tools/analysis_tools/get_ops.py',
-        args=[detector_config, '--shape', '128', '128', '--out', '{stage_dir}/ops.json'],
+        args=[detector_config, '--shape', '128', '128', '--out', '{stage_dir}/result.json'],
         cfg_options=found),
     dict(
         name='evaluation',

@@ -50,7 +50,7 @@ stages = [
     dict(
         name='operations',
         tool='tools/analysis_tools/get_ops.py',
-        args=[detector_config, '--shape', '320', '320', '--out', '{stage_dir}/ops.json'],
+        args=[detector_config, '--shape', '320', '320', '--out', '{stage_dir}/result.json'],
         cfg_options=found),
     dict(
         name='evaluation_on_train',

@@ -6,7 +6,7 @@ train_cfg = dict(
     supernet='work_dirs/nasbnn-supernet-tiny_1xb64-20e_imagefolder-48px/epoch_20.pth',
     ops_range=(0.15, 0.8),
     input_size=(48, 48),
-    recalibration_batches=8,
+    recalibration_batches=10,
     evolution=dict(num_random=24, num_mutants=8, num_crossovers=8, generations=3, bucket=0.05e6),
     seed=0)
 # Recalibration sees what the network will see: no augmentation.

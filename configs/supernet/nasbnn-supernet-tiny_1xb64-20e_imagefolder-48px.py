@@ -10,4 +10,9 @@ max_epochs = 20
 model = dict(num_classes=10, data_preprocessor=_base_.data_preprocessor)
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 param_scheduler = dict(end=max_epochs, T_max=max_epochs, convert_to_iter_based=True)
-optim_wrapper = dict(optimizer=dict(lr=1e-3), paramwise_cfg=dict(custom_keys={'.fc.': dict(lr_mult=0.1)}))
+optim_wrapper = dict(
+    optimizer=dict(lr=1e-3),
+    paramwise_cfg=dict(custom_keys={
+        'fc.weight': dict(lr_mult=0.1),
+        'fc.bias': dict(lr_mult=0.1, decay_mult=0.0)
+    }))

@@ -68,8 +68,12 @@ def count_model_ops(model: nn.Module, input_size: Tuple[int, int]) -> List[Modul
 
     Returns:
         list[ModuleOps]: One per module that ran, in the order of the model.
+
+    Raises:
+        ValueError: If no convolution or linear layer ran as a module, as in a supernet, whose operations depend on
+            the architecture.
     """
-    was_training = model.training
+    modes = {module: module.training for module in model.modules()}
     parameter = next(model.parameters())
     image = torch.zeros(1, 3, *input_size, device=parameter.device)
     model.eval()
@@ -78,7 +82,11 @@ def count_model_ops(model: nn.Module, input_size: Tuple[int, int]) -> List[Modul
             # OpenMMLab's models have a mode; 'tensor' ends before decoding and NMS.
             model(image, mode='tensor') if hasattr(model, 'data_preprocessor') else model(image)
     finally:
-        model.train(was_training)
+        for module, training in modes.items():
+            module.training = training
+    if not counts:
+        raise ValueError(f'{type(model).__name__} runs no convolution of its own; for a supernet, count an architecture '
+                         'with nasbnn_det.arch.count_ops')
     names = {m: name for name, m in model.named_modules()}
     order = {m: i for i, m in enumerate(names)}
     return [ModuleOps(names[m], type(m).__name__, counts[m]) for m in sorted(counts, key=order.__getitem__)]

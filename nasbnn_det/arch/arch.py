@@ -51,7 +51,7 @@ class Arch:
             for j, block in enumerate(blocks):
                 for name, allowed in (('channels', spec.channels), ('kernel', spec.kernels),
                                       ('groups1', spec.groups1), ('groups2', spec.groups2)):
-                    if getattr(block, name) not in allowed:
+                    if type(getattr(block, name)) is not int or getattr(block, name) not in allowed:
                         raise ValueError(f'illegal architecture: stage {i}, block {j}: {name} '
                                          f"{getattr(block, name)} is not among {list(allowed)} of space "
                                          f"'{space.name}'")
@@ -138,8 +138,11 @@ class Arch:
     @classmethod
     def smallest(cls, space: SearchSpace) -> 'Arch':
         """Narrowest, shallowest, smallest kernels, most groups."""
-        return cls(space, tuple((Block(s.channels[0], s.kernels[0], s.groups1[-1], s.groups2[-1]), ) * s.depths[0]
-                                for s in space.stages))
+        stages, before = [], 0
+        for i, s in enumerate(space.stages):
+            before = space.allowed_channels(i, before)[0]
+            stages.append((Block(before, s.kernels[0], s.groups1[-1], s.groups2[-1]), ) * s.depths[0])
+        return cls(space, tuple(stages))
 
     @classmethod
     def biggest(cls, space: SearchSpace) -> 'Arch':
@@ -176,10 +179,10 @@ class Arch:
                             changed = Block(**{**block.__dict__, name: value})
                             yield from self._legal(i, blocks[:j] + (changed, ) + blocks[j + 1:])
             if len(blocks) + 1 in spec.depths:
-                for j in range(len(blocks)):
+                for j in (j for j in range(len(blocks)) if not j or blocks[j] != blocks[j - 1]):
                     yield from self._legal(i, blocks[:j + 1] + (blocks[j], ) + blocks[j + 1:])
             if len(blocks) - 1 in spec.depths:
-                for j in range(len(blocks)):
+                for j in (j for j in range(len(blocks)) if not j or blocks[j] != blocks[j - 1]):
                     yield from self._legal(i, blocks[:j] + blocks[j + 1:])
 
     def _legal(self, stage: int, blocks: Tuple[Block, ...]) -> Iterator['Arch']:

@@ -75,6 +75,9 @@ class Front:
                             for e in data['entries'])
         except KeyError as error:
             raise ValueError(f"'{path}': an entry lacks {error}; entries need arch, ops and score") from error
+        except (TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"'{path}' has an entry that is no architecture with OPs and a score ({error}); allowed is "
+                             'the front.json that a search writes') from error
         return cls(entries, data.get('info', {}))
 
 

@@ -91,6 +91,8 @@ class SearchSpace:
                    non_decreasing: bool = True) -> 'SearchSpace':
         """Reads rows of (channels, depths, kernels, groups1, groups2, stride)."""
         try:
+            if any(len(row) != 6 for row in table):
+                raise TypeError
             stages = tuple(StageSpec(*(tuple(x) for x in row[:5]), row[5]) for row in table)
         except (TypeError, IndexError) as error:
             raise ValueError('a space is a list of rows (channels, depths, kernels, groups1, groups2, stride), '

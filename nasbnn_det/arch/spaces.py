@@ -22,7 +22,7 @@ _TABLES = {
         ((192, 256, 384), (2, 3), (3, 5), (2, 4), (1, ), 2),
         ((384, 512, 768), (2, 3), (3, 5), (4, 8), (1, ), 2),
     ],
-    # Ours, for minutes on a CPU: 64 px images, 128 px detection. Stages 2, 3 and 4 are C3, C4 and C5.
+    # Ours, for minutes on a CPU: 48 px images, 128 px detection. Stages 2, 3 and 4 are C3, C4 and C5.
     'tiny': [
         ((24, 32), (1, ), (3, ), (1, ), (1, ), 2),
         ((64, 96), (1, 2), (3, ), (1, ), (1, ), 2),

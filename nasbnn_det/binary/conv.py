@@ -59,6 +59,8 @@ class BinaryConv2d(nn.Conv2d):
                  padding_mode: str = 'zeros') -> None:
         if padding_mode != 'zeros':
             raise ValueError(f"padding_mode is '{padding_mode}'; BinaryConv2d allows 'zeros' only")
+        if groups < 1:
+            raise ValueError(f'groups={groups} must be positive')
         if in_channels % groups or out_channels % groups:
             raise ValueError(f'in_channels={in_channels} and out_channels={out_channels} must both be '
                              f'divisible by groups={groups}')

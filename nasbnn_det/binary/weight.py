@@ -27,7 +27,7 @@ def standardize_weight(weight: Tensor) -> Tensor:
 
     Args:
         weight (Tensor): Shape (O, I, k, k). A filter of a single number has no deviation and is returned
-            as it is; a constant filter becomes zero.
+            as it is; of a constant filter only the rounding error is left, so its signs mean nothing.
 
     Returns:
         Tensor: Shape (O, I, k, k).

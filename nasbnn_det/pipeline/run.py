@@ -30,18 +30,21 @@ def run_pipeline(stages: Sequence[Stage], root: Path, work_dir: Path, data_root:
     """
     work_dir.mkdir(parents=True, exist_ok=True)
     places: Dict[str, Any] = dict(data_root=data_root, work_dir=str(work_dir))
-    records = []
+    records: List[Dict[str, Any]] = []
+    before = ''
     for number, stage in enumerate(stages, start=1):
         folder = work_dir / stage.name
         title = f'[{number}/{len(stages)}] {stage.name}'
         command = stage.command({**places, 'stage_dir': str(folder)})
-        fingerprint = stage.fingerprint(command, [root / a for a in command if a.startswith('configs/')])
+        fingerprint = stage.fingerprint(command, [root / a for a in command if a.startswith('configs/')], before)
         record = _finished(folder, stage, fingerprint)
         if record is None:
             record = _run_stage(stage, title, root, folder, command, fingerprint)
         else:
             print(f'{title}: finished before, skipped', flush=True)
         records.append(record)
+        # A stage done anew makes those after it stale.
+        before = f"{record['fingerprint']} {record['finished']}"
         places[stage.name] = StageFolder(folder)
     return records
 
@@ -73,8 +76,8 @@ def _run_stage(stage: Stage, title: str, root: Path, folder: Path, command: List
     result = _read_json(folder / 'result.json', {})
     record = dict(
         name=stage.name, seconds=round(seconds, 1), command=[stage.tool, *command],
-        metrics=result.get('metrics', _training_metrics(folder)), ops=result.get('ops', {}),
-        files=result.get('files', _files(folder)), fingerprint=fingerprint)
+        metrics=result.get('metrics', _training_metrics(folder)), ops=_operations(result),
+        files=result.get('files', _files(folder)), fingerprint=fingerprint, finished=time.time())
     part = folder / f'{_DONE}.part'
     part.write_text(json.dumps(record, indent=1), encoding='utf-8')
     os.replace(part, folder / _DONE)
@@ -112,6 +115,13 @@ def _execute(command: List[str], root: Path, log: Path, title: str) -> float:
 def _add_seconds(folder: Path, seconds: float) -> None:
     path = folder / 'seconds.json'
     path.write_text(json.dumps(_read_json(path, 0) + seconds), encoding='utf-8')
+
+
+def _operations(result: Dict[str, Any]) -> Dict[str, float]:
+    """A stage's operations: a dict of its own, or from the plain counts that get_ops.py gives."""
+    if isinstance(result.get('ops'), (int, float)):
+        return dict(ops_m=result['ops'] / 1e6, binary_share=result['binary_share'])
+    return result.get('ops', {})
 
 
 def _training_metrics(folder: Path) -> Dict[str, float]:

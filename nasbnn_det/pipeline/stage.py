@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
+from mmengine.config import Config
+
 _ALLOWED = {'name', 'tool', 'args', 'cfg_options', 'resume'}
 
 
@@ -64,10 +66,10 @@ class Stage:
             raise PipelineError(f"stage '{self.name}': '{text}' names {error}, which is no earlier stage; allowed are "
                                 f'{", ".join(sorted(places))}') from error
 
-    def fingerprint(self, command: Sequence[str], configs: Sequence[str]) -> str:
-        """Changes when the stage's command or the text of a config it names changes."""
-        texts = [Path(path).read_text(encoding='utf-8') for path in configs]
-        return hashlib.sha256(json.dumps([self.tool, list(command), texts]).encode()).hexdigest()
+    def fingerprint(self, command: Sequence[str], configs: Sequence[Path], before: str) -> str:
+        """Changes when the stage's command, a config it names (bases included) or a stage before it changes."""
+        texts = [Config.fromfile(path).pretty_text for path in configs]
+        return hashlib.sha256(json.dumps([self.tool, list(command), texts, before]).encode()).hexdigest()
 
 
 def load_stages(rows: Optional[Sequence[Dict[str, Any]]]) -> List[Stage]:

@@ -82,13 +82,14 @@ class SubnetEvaluator:
         """Recalibrates and evaluates.
 
         Args:
-            subnet (nn.Module): ``subnet(images)`` gives logits (N, classes). Its batch norm statistics change.
+            subnet (nn.Module): ``subnet(images)`` gives logits (N, classes). Moved to the images' device; its batch
+                norm statistics change.
 
         Returns:
             dict[str, float]: The evaluator's metrics, full precision.
         """
+        subnet.to(self._recalibration[0].device).eval()
         recalibrate_bn(subnet, self._recalibration)
-        subnet.eval()
         count = 0
         for images, samples in self._load_validation():
             scored = [_with_scores(sample, scores) for sample, scores in zip(samples, subnet(images).softmax(1))]

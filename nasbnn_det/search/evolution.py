@@ -52,8 +52,9 @@ class Evolution:
         seed (int): Seed of all draws. Defaults to 0.
     """
 
-    #: Draws per wanted candidate before a generation is taken as it is: in a small space new ones run out.
-    _draws = 50
+    #: Draws in a row without a new candidate before a generation is taken as it is: in a small space or a narrow
+    #: window new ones run out.
+    _misses = 200
 
     def __init__(self, space: SearchSpace, window: OpsWindow, count: Callable[[Arch], float],
                  config: EvolutionConfig = EvolutionConfig(), seed: int = 0) -> None:
@@ -84,13 +85,14 @@ class Evolution:
         return list(new)
 
     def _fill(self, new: Dict[Arch, None], wanted: int, draw: Callable[[], Arch]) -> None:
-        goal = len(new) + wanted
-        for _ in range(self._draws * wanted):
-            if len(new) >= goal:
-                return
+        goal, misses = len(new) + wanted, 0
+        while len(new) < goal and misses < self._misses:
             arch = draw()
             if arch not in new and arch not in self.visited and self.count(arch) in self.window:
                 new[arch] = None
+                misses = 0
+            else:
+                misses += 1
 
     def _pick(self, parents: Sequence[Arch]) -> Arch:
         return parents[int(self.rng.integers(len(parents)))]
@@ -110,6 +112,7 @@ class Evolution:
         for arch, score in zip(archs, scores):
             if not np.isfinite(score):
                 raise ValueError(f'the score of {arch} is {score}; scores must be finite numbers')
+        for arch, score in zip(archs, scores):
             self.visited[arch] = FrontEntry(arch, self.count(arch), float(score))
         self.generation += 1
 

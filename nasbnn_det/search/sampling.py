@@ -135,9 +135,9 @@ def sample_in_window(space: SearchSpace, window: OpsWindow, count: Callable[[Arc
                      rng: np.random.Generator, tries: int = 100) -> Arch:
     """Draws a random architecture whose OPs lie in the window.
 
-    A random legal architecture is walked, by random single changes that come nearer, towards a target drawn
-    uniformly from the window. So narrow windows far from the median are reached as well, which rejection of
-    random draws would practically never hit.
+    A legal architecture, random or where that fails an extreme one, is walked, by random single changes that come
+    nearer, towards a target drawn uniformly from the window. So narrow windows far from the median are reached as
+    well, which rejection of random draws would practically never hit.
 
     Args:
         space (SearchSpace): The space.
@@ -154,8 +154,9 @@ def sample_in_window(space: SearchSpace, window: OpsWindow, count: Callable[[Arc
     nearest = smallest if window.high < smallest else biggest
     if low <= high:
         best: Optional[float] = None
-        for _ in range(tries):
-            arch, ops = _walk(Arch.random(space, rng), OpsWindow(low, high), count, rng)
+        for i in range(tries):
+            start = (Arch.random(space, rng), Arch.smallest(space), Arch.biggest(space))[i % 3]
+            arch, ops = _walk(start, OpsWindow(low, high), count, rng)
             if ops in window:
                 return arch
             if best is None or window.distance(ops) < window.distance(best):

@@ -53,16 +53,22 @@ def read_checkpoint(path: _Path) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
 
 
 def _runner_classes() -> list:
-    """Plain data classes of MMEngine's runner checkpoints (its log history), where MMEngine is installed."""
+    """What the log history in MMEngine's runner checkpoints is made of, where MMEngine is installed."""
     try:
         from mmengine.logging.history_buffer import HistoryBuffer
     except ImportError:
         return []
     import numpy as np
     multiarray = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
-    return [HistoryBuffer, HistoryBuffer.min, HistoryBuffer.max, HistoryBuffer.mean, HistoryBuffer.current,
-            multiarray._reconstruct, multiarray.scalar, np.ndarray, np.dtype,
-            *{type(np.dtype(t)) for t in ('f4', 'f8', 'i4', 'i8')}]
+
+    def method(owner: Any, name: str) -> Any:
+        # The history pickles its methods by getattr; nothing else may be reached that way.
+        if owner is not HistoryBuffer or name not in ('min', 'max', 'mean', 'current'):
+            raise ValueError(f"attribute '{name}' is not part of a log history")
+        return getattr(owner, name)
+
+    return [HistoryBuffer, (method, 'builtins.getattr'), multiarray._reconstruct, multiarray.scalar, np.ndarray,
+            np.dtype,            *{type(np.dtype(t)) for t in ('f4', 'f8', 'i4', 'i8')}]
 
 
 def find_prefix(state: Dict[str, Tensor], key: str, path: _Path) -> str:
@@ -102,7 +108,11 @@ def load_supernet(path: _Path) -> Supernet:
     state = {k[len(prefix):]: v for k, v in state.items() if k.startswith(prefix)}
     if 'fc.bias' not in state:
         raise ValueError(f"'{path}' has wrong keys for a supernet: missing fc.bias")
-    supernet = Supernet(decode_space(state['space_json']), state['fc.bias'].numel())
+    try:
+        space = decode_space(state['space_json'])
+    except ValueError as error:
+        raise ValueError(f"'{path}' is damaged: its search space can't be read ({error})") from error
+    supernet = Supernet(space, state['fc.bias'].numel())
     check_keys(supernet.state_dict(), state, path)
     supernet.load_state_dict(state, strict=True)
     return supernet

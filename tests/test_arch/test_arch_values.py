@@ -7,40 +7,38 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from random_spaces import archs
+from random_spaces import FIXED, archs
 
 from nasbnn_det.arch import SPACES, Arch, Block, SearchSpace, count_ops, get_space
 
-TINY = SPACES['tiny']
-
 
 def changed(stage, block, **choices):
-    """The smallest of 'tiny' with one block changed."""
-    data = Arch.smallest(TINY).to_dict()
+    """The smallest of the fixed space with one block changed."""
+    data = Arch.smallest(FIXED).to_dict()
     data['stages'][stage][block].update(choices)
     return data
 
 
 def with_stages(change):
-    """The smallest of 'tiny' with its list of stages changed."""
-    data = Arch.smallest(TINY).to_dict()
+    """The smallest of the fixed space with its list of stages changed."""
+    data = Arch.smallest(FIXED).to_dict()
     change(data['stages'])
     return data
 
 
 @pytest.mark.parametrize('data, words', [
-    (changed(0, 0, channels=17), ['stage 0', 'block 0', 'channels 17', '[16, 24]', "'tiny'"]),
+    (changed(0, 0, channels=17), ['stage 0', 'block 0', 'channels 17', '[16, 24]', "'fixed'"]),
     (changed(2, 0, kernel=7), ['stage 2', 'block 0', 'kernel 7', '[3, 5]']),
     (changed(2, 0, kernel=4), ['stage 2', 'kernel 4', '[3, 5]']),
     (changed(3, 0, groups1=3), ['stage 3', 'groups1 3', '[2, 4]']),
     (changed(4, 0, groups2=2), ['stage 4', 'groups2 2', '[1]']),
     (changed(1, 0, channels='48'), ['stage 1', 'channels 48', '[48, 64]']),
-    (with_stages(lambda s: s.pop()), ['4 stages', "'tiny' has 5"]),
+    (with_stages(lambda s: s.pop()), ['4 stages', "'fixed' has 5"]),
     (with_stages(lambda s: s[2].clear()), ['stage 2 has 0 blocks', '[1, 2]']),
     (with_stages(lambda s: s[0].append(s[0][0])), ['stage 0 has 2 blocks', '[1]']),
     (with_stages(lambda s: s.__setitem__(3, s[3][:1] * 3)), ['stage 3 has 3 blocks', '[1, 2]']),
     (with_stages(lambda s: s.__setitem__(2, [dict(channels=c) for c in (128, 96)])),
-     ['stage 2, block 1', '96 channels after 128', "'tiny'", 'no block narrower']),
+     ['stage 2, block 1', '96 channels after 128', "'fixed'", 'no block narrower']),
     (dict(stages=[]), ["'space' and 'stages'"]),
     (dict(space='tiny'), ["'space' and 'stages'"]),
     ([1, 2], ["'space' and 'stages'"]),
@@ -58,19 +56,19 @@ def test_illegal_architectures_are_named(data, words):
 
 
 def test_the_non_decreasing_rule_is_the_spaces_own():
-    table = TINY.to_table()
+    table = FIXED.to_table()
     blocks = [[dict(channels=c, kernel=3, groups1=s.groups1[0]) for c in widths]
-              for s, widths in zip(TINY.stages, ([16], [48], [128, 96], [192], [256]))]
+              for s, widths in zip(FIXED.stages, ([16], [48], [128, 96], [192], [256]))]
     free = SearchSpace.from_table(table, 'free', non_decreasing=False)
     assert Arch.from_dict(dict(space=free.to_dict(), stages=blocks)).stage_channels == (16, 48, 96, 192, 256)
 
 
 @pytest.mark.parametrize('width', [48.0, np.float64(48), True])
 def test_numbers_that_only_look_whole_do_not_travel(width):
-    stages = [list(blocks) for blocks in Arch.smallest(TINY).stages]
+    stages = [list(blocks) for blocks in Arch.smallest(FIXED).stages]
     stages[1][0] = Block(width)
     with pytest.raises(ValueError, match='stage 1, block 0: channels'):
-        Arch(TINY, stages)
+        Arch(FIXED, stages)
 
 
 @given(archs())
@@ -94,9 +92,9 @@ def test_a_space_that_borrows_a_name_travels_in_full():
 
 
 def test_equal_by_value_and_readable():
-    first, second = Arch.smallest(TINY), Arch(TINY, [list(blocks) for blocks in Arch.smallest(TINY).stages])
-    assert first == second and len({first, second}) == 1 and first != Arch.biggest(TINY)
-    assert str(first) == 'tiny[16k3g1 | 48k3g1 | 96k3g2 | 192k3g4 | 256k3g8]'
+    first, second = Arch.smallest(FIXED), Arch(FIXED, [list(blocks) for blocks in Arch.smallest(FIXED).stages])
+    assert first == second and len({first, second}) == 1 and first != Arch.biggest(FIXED)
+    assert str(first) == 'fixed[16k3g1 | 48k3g1 | 96k3g2 | 192k3g4 | 256k3g8]'
 
 
 @given(archs())
@@ -196,7 +194,7 @@ def test_release_rows_round_trip(arch, flat, padding):
 ])
 def test_bad_release_rows(rows, words):
     with pytest.raises(ValueError, match=re.escape(words)):
-        Arch.from_release(rows, 'tiny')
+        Arch.from_release(rows, FIXED)
 
 
 def test_release_search_result(reference):

@@ -112,7 +112,8 @@ def test_bricks_may_share_a_convolution():
 
 
 @pytest.mark.parametrize('precision', ['binary', 'float'])
-@pytest.mark.parametrize('kwargs, words', [(dict(kernel_size=2), ('kernel_size=2', 'odd')), (dict(groups=3), ('groups', ))])
+@pytest.mark.parametrize('kwargs, words', [
+    (dict(kernel_size=2), ('kernel_size=2', 'odd')), (dict(groups=3), ('groups', ))])
 def test_bad_arguments(precision, kwargs, words):
     with pytest.raises(ValueError) as error:
         BinaryConvModule(4, 4, precision=precision, **kwargs)

@@ -45,12 +45,6 @@ def test_imagenet_stages_are_c2_to_c5():
     assert net.out_strides == (4, 8, 16, 32) and net.out_channels == (96, 192, 384, 768)
 
 
-def test_outputs_follow_out_indices_in_any_order():
-    net = build(out_indices=(4, 2)).eval()
-    outs = net(torch.randn(1, 3, 33, 31))
-    assert tuple(o.shape[1] for o in outs) == net.out_channels
-
-
 def test_front_file_names_the_architecture(tmp_path):
     small, big = ARCH, Arch.biggest(TINY)
     Front((FrontEntry(small, 1e6, 1.0), FrontEntry(big, 9e6, 2.0))).save(tmp_path / 'front.json')
@@ -60,6 +54,7 @@ def test_front_file_names_the_architecture(tmp_path):
 
 @pytest.mark.parametrize('kwargs, words', [
     (dict(out_indices=(2, 5)), 'stage 5 does not exist'),
+    (dict(out_indices=(4, 2)), 'must be ascending'),
     (dict(frozen_stages=5), 'frozen_stages is 5; allowed are -1'),
     (dict(frozen_stages=-2), 'frozen_stages is -2'),
     (dict(precision='half'), "'half' is unknown; allowed are 'binary' and 'float'"),
@@ -107,15 +102,6 @@ def test_checkpointing_gives_the_same_gradients(kwargs):
         assert (a.grad is None) == (b.grad is None), name
         if a.grad is not None:
             torch.testing.assert_close(a.grad, b.grad, rtol=1e-5, atol=1e-7, msg=name)
-
-
-def test_checkpointing_gives_the_same_statistics():
-    plain, saving = build().train(), build(with_cp=True).train()
-    x = torch.randn(2, 3, 32, 32)
-    for net in (plain, saving):
-        sum(o.mean() for o in net(x)).backward()
-    for (name, a), b in zip(plain.named_buffers(), saving.buffers()):
-        torch.testing.assert_close(a, b, msg=name)
 
 
 # Weights.

@@ -105,10 +105,9 @@ def test_tensor_mode_gives_logits():
     assert model.supernet.space == get_space(SPACE)
 
 
-@pytest.mark.parametrize('mode', ['loss', 'predict'])
-def test_other_modes_say_what_to_do(mode):
-    with pytest.raises(ValueError, match=f"no mode '{mode}'.*SupernetValLoop"):
-        build()(torch.randn(1, 3, 16, 16), mode=mode)
+def test_other_modes_say_what_to_do():
+    with pytest.raises(ValueError, match="no mode 'predict'.*SupernetValLoop"):
+        build()(torch.randn(1, 3, 16, 16), mode='predict')
 
 
 def test_trains_under_the_distributed_wrapper(data, tmp_path):

@@ -5,14 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from random_spaces import spaces
+from random_spaces import FIXED, spaces
 
 from nasbnn_det.arch import SPACES, Arch, SearchSpace, count_ops
 from nasbnn_det.search import Evolution, EvolutionConfig, InfeasibleWindowError, OpsWindow
 
-TINY = SPACES['tiny']
 CONFIG = EvolutionConfig(num_random=16, num_mutants=8, num_crossovers=8, generations=6, bucket=2e5)
-TARGET = Arch.random(TINY, np.random.default_rng(42))
+TARGET = Arch.random(FIXED, np.random.default_rng(42))
 
 
 def count(arch):
@@ -20,7 +19,7 @@ def count(arch):
     return count_ops(arch, (64, 64)).ops
 
 
-LOW, HIGH = count(Arch.smallest(TINY)), count(Arch.biggest(TINY))
+LOW, HIGH = count(Arch.smallest(FIXED)), count(Arch.biggest(FIXED))
 WINDOW = OpsWindow(LOW + 0.1 * (HIGH - LOW), HIGH - 0.2 * (HIGH - LOW))
 
 
@@ -45,12 +44,12 @@ def evolve(evolution, generations=None, score=likeness):
 
 @pytest.mark.parametrize('seed', [0, 1])
 def test_candidates_are_new_legal_and_in_the_window(seed):
-    evolution = Evolution(TINY, WINDOW, count, CONFIG, seed)
+    evolution = Evolution(FIXED, WINDOW, count, CONFIG, seed)
     proposals = evolve(evolution)
     every = [arch for generation in proposals for arch in generation]
-    assert [len(g) for g in proposals] == [16] * 7
+    assert len(proposals) == 7 and len(proposals[0]) == 16 and all(0 < len(g) <= 16 for g in proposals)
     assert len(set(every)) == len(every) == len(evolution.visited)
-    assert all(count(arch) in WINDOW and Arch(TINY, arch.stages) == arch for arch in every)
+    assert all(count(arch) in WINDOW and Arch(FIXED, arch.stages) == arch for arch in every)
     assert evolution.finished
 
 
@@ -73,10 +72,10 @@ def test_a_space_with_few_architectures_is_exhausted_and_ends():
 def test_evolution_beats_random_search():
     wins = 0
     for seed in range(5):
-        evolution = Evolution(TINY, WINDOW, count, CONFIG, seed)
+        evolution = Evolution(FIXED, WINDOW, count, CONFIG, seed)
         evolve(evolution)
         only_random = EvolutionConfig(num_random=len(evolution.visited), generations=0, bucket=CONFIG.bucket)
-        other = Evolution(TINY, WINDOW, count, only_random, seed)
+        other = Evolution(FIXED, WINDOW, count, only_random, seed)
         evolve(other)
         assert len(other.visited) == len(evolution.visited)
         best = [max(e.score for e in search.front()) for search in (evolution, other)]
@@ -85,18 +84,18 @@ def test_evolution_beats_random_search():
 
 
 def test_same_seed_same_search():
-    runs = [evolve(Evolution(TINY, WINDOW, count, CONFIG, seed)) for seed in (3, 3, 4)]
+    runs = [evolve(Evolution(FIXED, WINDOW, count, CONFIG, seed)) for seed in (3, 3, 4)]
     assert runs[0] == runs[1] != runs[2]
 
 
 @pytest.mark.parametrize('stop', range(7))
 def test_a_stopped_search_continues_exactly(stop):
-    whole = Evolution(TINY, WINDOW, count, CONFIG, 5)
+    whole = Evolution(FIXED, WINDOW, count, CONFIG, 5)
     expected = evolve(whole)
-    first = Evolution(TINY, WINDOW, count, CONFIG, 5)
+    first = Evolution(FIXED, WINDOW, count, CONFIG, 5)
     evolve(first, stop)
     state = json.loads(json.dumps(first.state_dict()))
-    second = Evolution(TINY, WINDOW, count, CONFIG, 999)
+    second = Evolution(FIXED, WINDOW, count, CONFIG, 999)
     second.load_state_dict(state)
     assert evolve(second) == expected[stop:]
     assert second.front() == whole.front() and list(second.visited) == list(whole.visited)
@@ -104,7 +103,7 @@ def test_a_stopped_search_continues_exactly(stop):
 
 
 def test_front_keeps_the_best_of_each_bucket():
-    evolution = Evolution(TINY, WINDOW, count, CONFIG)
+    evolution = Evolution(FIXED, WINDOW, count, CONFIG)
     evolve(evolution)
     front = evolution.front()
     assert [e.ops for e in front] == sorted(e.ops for e in front)
@@ -116,7 +115,7 @@ def test_front_keeps_the_best_of_each_bucket():
 
 
 def test_of_equal_scores_the_front_keeps_the_fewest_ops():
-    evolution = Evolution(TINY, WINDOW, count, CONFIG)
+    evolution = Evolution(FIXED, WINDOW, count, CONFIG)
     evolve(evolution, score=lambda arch: 1.0)
     for entry in evolution.front():
         rivals = [e.ops for e in evolution.visited.values() if e.ops // CONFIG.bucket == entry.ops // CONFIG.bucket]
@@ -124,13 +123,13 @@ def test_of_equal_scores_the_front_keeps_the_fewest_ops():
 
 
 def test_an_infeasible_window_is_an_error():
-    with pytest.raises(InfeasibleWindowError, match="space 'tiny'"):
-        Evolution(TINY, OpsWindow(HIGH + 1, HIGH + 2), count, CONFIG).propose()
+    with pytest.raises(InfeasibleWindowError, match="space 'fixed'"):
+        Evolution(FIXED, OpsWindow(HIGH + 1, HIGH + 2), count, CONFIG).propose()
 
 
 @pytest.mark.parametrize('score', [float('nan'), float('inf')])
 def test_scores_must_be_finite(score):
-    evolution = Evolution(TINY, WINDOW, count, CONFIG)
+    evolution = Evolution(FIXED, WINDOW, count, CONFIG)
     archs = evolution.propose()
     with pytest.raises(ValueError, match='scores must be finite'):
         evolution.tell(archs, [score] * len(archs))
@@ -140,7 +139,7 @@ def test_scores_must_be_finite(score):
 
 
 def test_a_refused_generation_leaves_no_trace():
-    evolution = Evolution(TINY, WINDOW, count, CONFIG)
+    evolution = Evolution(FIXED, WINDOW, count, CONFIG)
     archs = evolution.propose()
     with pytest.raises(ValueError):
         evolution.tell(archs, [1.0] * 15 + [float('nan')])
@@ -156,12 +155,12 @@ def test_bad_sizes(kwargs):
 
 
 def test_states_of_other_searches_are_refused():
-    evolution = Evolution(TINY, WINDOW, count, CONFIG)
+    evolution = Evolution(FIXED, WINDOW, count, CONFIG)
     evolve(evolution, 2)
     state = evolution.state_dict()
     with pytest.raises(ValueError, match=r"\['rng'\] missing"):
         evolution.load_state_dict({k: v for k, v in state.items() if k != 'rng'})
     other = Evolution(SPACES['cifar'], OpsWindow(0, 1e12), count, CONFIG)
-    with pytest.raises(ValueError, match="is of space 'tiny', this search is of 'cifar'"):
+    with pytest.raises(ValueError, match="is of space 'fixed', this search is of 'cifar'"):
         other.load_state_dict(state)
     assert other.generation == 0 and not other.visited

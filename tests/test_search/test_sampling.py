@@ -37,6 +37,12 @@ def test_windows_of_imagenet_are_hit(low, high):
     assert len(set(found)) > 1
 
 
+@pytest.mark.parametrize('low, high', [(20, 20.8), (331.5, 340)])
+def test_windows_that_hold_only_an_extreme_are_hit(low, high):
+    window = OpsWindow(low * 1e6, high * 1e6)
+    assert ops_224(sample_in_window(IMAGENET, window, ops_224, np.random.default_rng(0))) in window
+
+
 def test_samples_spread_over_a_wide_window():
     window, rng = OpsWindow(30e6, 200e6), np.random.default_rng(0)
     found = np.array([ops_224(sample_in_window(IMAGENET, window, ops_224, rng)) for _ in range(40)])
@@ -51,7 +57,8 @@ def test_a_window_around_an_existing_architecture_is_hit(space, rng):
     assert ops_32(arch) in window and is_legal(arch, space)
 
 
-@pytest.mark.parametrize('low, high, nearest', [(1, 20, 'the nearest has 20.77M'), (400, 500, 'the nearest has 331.81M')])
+@pytest.mark.parametrize('low, high, nearest', [
+    (1, 20, 'the nearest has 20.77M'), (400, 500, 'the nearest has 331.81M')])
 def test_window_outside_the_space(low, high, nearest):
     with pytest.raises(InfeasibleWindowError) as error:
         sample_in_window(IMAGENET, OpsWindow(low * 1e6, high * 1e6), ops_224, np.random.default_rng(0))

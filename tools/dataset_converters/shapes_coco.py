@@ -9,9 +9,9 @@ OPTIONS = dict(
     num_train=(2000, 'detection images for training, at least 1'),
     num_val=(500, 'detection images for validation, at least 1'),
     image_size=(128, 'height and width of detection images in pixels, at least 32'),
-    num_cls_train=(5000, 'crops for training: 0, or at least one per class'),
+    num_cls_train=(6000, 'crops for training: 0, or at least one per class'),
     num_cls_val=(1000, 'crops for validation, likewise'),
-    cls_size=(64, 'height and width of crops in pixels, at least 32'),
+    cls_size=(48, 'height and width of crops in pixels, at least 32'),
     seed=(0, 'same seed, same set; 0 to 2**32 - 1'))
 _INTERRUPTED = 130
 

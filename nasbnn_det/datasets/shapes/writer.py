@@ -25,9 +25,9 @@ def write_shapes_coco(root: Union[str, os.PathLike],
                       num_train: int = 2000,
                       num_val: int = 500,
                       image_size: int = 128,
-                      num_cls_train: int = 5000,
+                      num_cls_train: int = 6000,
                       num_cls_val: int = 1000,
-                      cls_size: int = 64,
+                      cls_size: int = 48,
                       seed: int = 0,
                       progress: Optional[Progress] = None) -> bool:
     """Write the detection set and its classification view.

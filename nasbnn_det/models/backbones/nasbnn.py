@@ -24,7 +24,8 @@ class NASBNN(BaseModule):
         frozen_stages (int): Stages up to this one are not trained and stay in evaluation mode; -1 freezes none.
             Defaults to -1.
         norm_eval (bool): Keeps batch norms in evaluation mode while training. Defaults to False.
-        with_cp (bool): Recomputes blocks in the backward pass to save memory. Defaults to False.
+        with_cp (bool): Recomputes stages in the backward pass to save memory; batch norms then see each batch twice,
+            as in MMDetection's backbones. Defaults to False.
         precision (str): 'float' builds the full-precision twin, which can't load binary weights. Defaults to
             'binary'.
         init_cfg (dict, optional): ``dict(type='Pretrained', checkpoint=PATH)`` with the checkpoint of a supernet,
@@ -54,6 +55,8 @@ class NASBNN(BaseModule):
         if not -1 <= frozen_stages < len(self.arch.stages):
             raise ValueError(f'frozen_stages is {frozen_stages}; allowed are -1 (none) to {len(self.arch.stages) - 1}')
         self.out_indices = tuple(out_indices)
+        if list(out_indices) != sorted(set(out_indices)):
+            raise ValueError(f'out_indices is {self.out_indices}; it must be ascending without repeats')
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self.with_cp = with_cp

@@ -1,5 +1,5 @@
 """The supernet as a classifier that MMEngine's Runner trains with Bi-Teacher."""
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -59,11 +59,9 @@ class SupernetClassifier(BaseModel):
             dict[str, Tensor]: The loss of each pass, and ``loss``, their sum.
         """
         data = self.data_preprocessor(data, training=True)
-        labels = torch.cat([sample.gt_label for sample in data['data_samples']])
         losses = {}
         with optim_wrapper.optim_context(self):
-            for name, loss in bi_teacher_passes(self.supernet, data['inputs'], labels, self.biggest,
-                                                self.draw_students(), self.label_smoothing):
+            for name, loss in self._passes(**data):
                 optim_wrapper.backward(loss)
                 losses[f'loss_{name}'] = loss.detach()
         optim_wrapper.step()
@@ -71,20 +69,31 @@ class SupernetClassifier(BaseModel):
         self.step += 1
         return dict(loss=sum(losses.values()), **losses)
 
+    def _passes(self, inputs: Tensor, data_samples: Sequence[Any]) -> Iterator[Tuple[str, Tensor]]:
+        labels = torch.cat([sample.gt_label for sample in data_samples])
+        return bi_teacher_passes(self.supernet, inputs, labels, self.biggest, self.draw_students(),
+                                 self.label_smoothing)
+
     def forward(self, inputs: Tensor, data_samples: Optional[Sequence[Any]] = None, mode: str = 'tensor',
-                arch: Optional[Arch] = None) -> Tensor:
-        """Logits of one architecture, the biggest by default.
+                arch: Optional[Arch] = None) -> Union[Tensor, Dict[str, Tensor]]:
+        """Logits of one architecture, the biggest by default; or the losses of a step.
 
         Args:
             inputs (Tensor): Images of shape (N, 3, H, W).
-            data_samples (Sequence, optional): Not used.
-            mode (str): Only 'tensor': a supernet predicts through its subnets, see
-                :class:`nasbnn_det.search.SubnetEvaluator`. Defaults to 'tensor'.
+            data_samples (Sequence, optional): MMPretrain's, with labels; for mode 'loss'.
+            mode (str): 'tensor' gives logits. 'loss' gives the losses of all passes at once, for wrappers such as
+                MMEngine's distributed one that run a step through ``forward``; it needs the memory of all passes,
+                where :meth:`train_step` needs that of one. There is no 'predict': a supernet predicts through its subnets, see
+                :class:`nasbnn_det.search.evaluator.SubnetEvaluator`. Defaults to 'tensor'.
             arch (Arch, optional): The architecture.
 
         Returns:
-            Tensor: Shape (N, num_classes).
+            Tensor | dict: Shape (N, num_classes); or scalar losses by name.
         """
+        if mode == 'loss':
+            losses = {f'loss_{name}': loss for name, loss in self._passes(inputs, data_samples)}
+            self.step += 1
+            return losses
         if mode != 'tensor':
             raise ValueError(f"SupernetClassifier has no mode '{mode}'; a subnet is extracted and recalibrated first, "
                              "as 'nasbnn_det.SupernetValLoop' does")
