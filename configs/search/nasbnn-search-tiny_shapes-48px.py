@@ -1,11 +1,11 @@
 # Searches the supernet of ../supernet. Give its checkpoint:
-#   --cfg-options train_cfg.supernet=work_dirs/.../epoch_6.pth
-_base_ = '../supernet/nasbnn-supernet-tiny_1xb32-6e_shapes-48px.py'
+#   --cfg-options train_cfg.supernet=work_dirs/.../epoch_5.pth
+_base_ = '../supernet/nasbnn-supernet-tiny_1xb32-5e_shapes-48px.py'
 
 train_cfg = dict(
     _delete_=True,
     type='nasbnn_det.EvolutionSearchLoop',
-    supernet='work_dirs/nasbnn-supernet-tiny_1xb32-6e_shapes-48px/epoch_6.pth',
+    supernet='work_dirs/nasbnn-supernet-tiny_1xb32-5e_shapes-48px/epoch_5.pth',
     ops_range=(0.15, 0.8),
     input_size=(48, 48),
     recalibration_batches=10,

@@ -46,23 +46,33 @@ def quantize_weight(weight: Tensor, step: Tensor) -> Tensor:
 
 
 class QuantConv2d(nn.Conv2d):
-    """Convolution with float activations and 8-bit weights; arguments as in ``nn.Conv2d``.
+    """Convolution with float activations and 8-bit weights; further arguments as in ``nn.Conv2d``.
 
-    The step is set from the weights at the first training forward and learned from then on. Until then
-    it follows the weights, so that an untrained layer computes something sensible too.
+    A learned step is set from the weights at the first training forward and trained from then on. Until then it
+    follows the weights, so that an untrained layer computes something sensible too. A step is some thousandths, and
+    Adam moves every parameter by about its learning rate: give ``.step`` a far smaller rate than the weights (the
+    shipped configs do), or it turns negative within a few iterations and its filter dies.
+
+    Args:
+        learn_step (bool): False takes ``max |w| / 127`` per output channel in each forward pass instead; there is
+            then no parameter to tune. Defaults to True.
     """
 
     #: Bits of a weight and of an activation, read by reports and by packing.
     weight_bits = 8
     activation_bits = 32
 
-    def __init__(self, *args, **kwargs) -> None:
+    def __init__(self, *args, learn_step: bool = True, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.step = nn.Parameter(torch.ones(self.out_channels))
-        self.register_buffer('step_is_set', torch.tensor(False))
+        self.learn_step = learn_step
+        if learn_step:
+            self.step = nn.Parameter(torch.ones(self.out_channels))
+            self.register_buffer('step_is_set', torch.tensor(False))
 
     def current_step(self) -> Tensor:
         """The step in use, shape (out_channels, ); sets it at the first training forward."""
+        if not self.learn_step:
+            return self.weight.detach().abs().flatten(1).amax(1) / _QMAX
         if self.step_is_set:
             return self.step
         if not self.training:

@@ -73,9 +73,12 @@ class EvolutionSearchLoop(BaseLoop):
         identity = dict(self.info, space=self.supernet.space.to_dict(), window=[window.low, window.high],
                         evolution=vars(config), recalibration_batches=recalibration_batches)
         self.files = SearchFiles(Path(runner.work_dir), identity)
-        state = self.files.load_state() if runner._resume else None
-        if state is not None:
-            self.evolution.load_state_dict(state)
+        if runner._resume:
+            state = self.files.load_state()
+            if state is not None:
+                self.evolution.load_state_dict(state)
+        else:
+            self.files.set_state_aside()
         # A first generation drawn now ends an infeasible window before data is loaded.
         self._proposed = [] if self.evolution.finished else self.evolution.propose()
         super().__init__(runner, dataloader)

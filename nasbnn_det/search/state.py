@@ -51,6 +51,11 @@ class SearchFiles:
                              'same settings, or move it away to start anew')
         return body['evolution']
 
+    def set_state_aside(self) -> None:
+        """Renames an earlier search's state to ``search_state.json.bak``: a new search loses nothing."""
+        if self.state_path.exists():
+            os.replace(self.state_path, self.state_path.with_name(self.state_path.name + '.bak'))
+
     def save_state(self, evolution: Dict[str, Any]) -> None:
         """Writes the state atomically."""
         body = dict(identity=self.identity, evolution=evolution)

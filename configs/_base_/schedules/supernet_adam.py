@@ -7,7 +7,11 @@ optim_wrapper = dict(
     paramwise_cfg=dict(
         norm_decay_mult=0.0,
         bias_decay_mult=0.0,
-        custom_keys={name: dict(decay_mult=0.0) for name in ('.act.', '.sign.', '.shrink.', '.transform', '.step')}))
+        custom_keys={
+            **{name: dict(decay_mult=0.0) for name in ('.act.', '.sign.', '.shrink.', '.transform')},
+            # Ours: at Adam's full rate the stem's quantisation steps turn negative and their filters die.
+            '.step': dict(decay_mult=0.0, lr_mult=0.01),
+        }))
 param_scheduler = dict(
     type='CosineAnnealingLR', eta_min=0.0, by_epoch=True, begin=0, end=max_epochs, T_max=max_epochs)
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=max_epochs)

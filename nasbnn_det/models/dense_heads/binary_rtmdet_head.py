@@ -1,4 +1,5 @@
 """MMDetection's RTMDet head on binary towers."""
+from functools import partial
 from typing import List, Sequence, Tuple
 
 from mmdet.models.dense_heads import RTMDetHead
@@ -38,7 +39,7 @@ class BinaryRTMDetHead(RTMDetHead):
         levels = len(self.prior_generator.strides)
         self.cls_towers = self._build_towers(levels)
         self.reg_towers = self._build_towers(levels)
-        conv = QuantConv2d if self.quant_predictors else nn.Conv2d
+        conv = partial(QuantConv2d, learn_step=False) if self.quant_predictors else nn.Conv2d
         priors = self.num_base_priors
         self.rtm_cls = nn.ModuleList(conv(self.feat_channels, priors * self.cls_out_channels, 1)
                                      for _ in range(levels))

@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/default_runtime_cls.py',
 ]
 
-max_epochs = 6
+max_epochs = 5
 model = dict(num_classes=5, data_preprocessor=_base_.data_preprocessor)
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 param_scheduler = dict(end=max_epochs, T_max=max_epochs, convert_to_iter_based=True)

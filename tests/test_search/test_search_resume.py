@@ -1,0 +1,51 @@
+"""A search whose process is killed and started again ends with the very front of one that was left alone."""
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from nasbnn_det.arch import get_space
+from nasbnn_det.datasets.shapes import CLASSES
+from nasbnn_det.supernet import Supernet
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = 'configs/search/nasbnn-search-tiny_shapes-48px.py'
+
+
+def command(data, supernet, work_dir, *more):
+    options = [
+        f'train_dataloader.dataset.data_root={data}', f'val_dataloader.dataset.data_root={data}',
+        'train_dataloader.batch_size=5', 'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False',
+        f'train_cfg.supernet={supernet}', 'train_cfg.recalibration_batches=1', 'train_cfg.evolution.num_random=6',
+        'train_cfg.evolution.num_mutants=4', 'train_cfg.evolution.num_crossovers=4', 'train_cfg.evolution.generations=4'
+    ]
+    return [sys.executable, 'tools/train.py', CONFIG, '--work-dir', str(work_dir), *more, '--cfg-options', *options]
+
+
+@pytest.mark.slow
+def test_killed_search_continues_to_the_same_front(tiny_shapes, tmp_path):
+    torch.manual_seed(0)
+    supernet = tmp_path / 'supernet.pth'
+    torch.save(Supernet(get_space('tiny'), len(CLASSES)).state_dict(), supernet)
+    alone, killed = tmp_path / 'alone', tmp_path / 'killed'
+    subprocess.run(command(tiny_shapes, supernet, alone), cwd=ROOT, check=True, capture_output=True)
+
+    process = subprocess.Popen(command(tiny_shapes, supernet, killed), cwd=ROOT, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    deadline = time.time() + 120
+    while not (killed / 'search_state.json').exists():
+        assert time.time() < deadline and process.poll() is None
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before = (killed / 'search_state.json').read_text()
+
+    subprocess.run(command(tiny_shapes, supernet, killed, '--resume'), cwd=ROOT, check=True, capture_output=True)
+    assert (killed / 'search_state.json').read_text() != before
+    for name in ('front.json', 'history.jsonl'):
+        assert (killed / name).read_bytes() == (alone / name).read_bytes()
