@@ -10,7 +10,8 @@ pytest.importorskip('mmdet')
 
 from mmdet.datasets import CocoDataset  # noqa: E402
 
-from nasbnn_det.datasets import CheckedCocoDataset, ShapesCocoDataset  # noqa: E402
+from nasbnn_det.datasets.checked_coco import CheckedCocoDataset  # noqa: E402
+from nasbnn_det.datasets.shapes_coco import ShapesCocoDataset  # noqa: E402
 from nasbnn_det.registry import DATASETS  # noqa: E402
 
 PREFIX = dict(img='val/')
