@@ -230,21 +230,6 @@ class TestAnnotations:
         assert evaluation.stats[0] == pytest.approx(1.)
 
 
-def interrupt(process, number):
-    """Sends a signal until the process ends, as an impatient person would; gives what it wrote to stderr.
-
-    A first signal was seen to be lost now and then; where, is not known yet.
-    """
-    for _ in range(10):
-        process.send_signal(number)
-        try:
-            return process.communicate(timeout=6)[1]
-        except subprocess.TimeoutExpired:
-            continue
-    process.kill()
-    return process.communicate()[1]
-
-
 class TestTool:
 
     def test_defaults_are_those_of_the_function(self):
@@ -308,7 +293,8 @@ class TestTool:
         command = [sys.executable, '-c', WITHOUT_MMDET, '--out', str(tmp_path / 'set'), '--num-train', '100000']
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             assert process.stdout.readline().startswith('1 of ')
-            error = interrupt(process, number)
+            process.send_signal(number)
+            _, error = process.communicate(timeout=60)
         assert process.returncode == 130
         assert error == 'interrupted, nothing was written\n'
         assert not list(tmp_path.iterdir())

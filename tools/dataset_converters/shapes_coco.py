@@ -29,6 +29,14 @@ class ProgressLine:
     def __init__(self) -> None:
         self._rewrites = sys.stdout.isatty()
         self._shown = -1
+        self._stopped = False
+
+    def stop(self, *_: object) -> None:
+        """Signal handler: ends the work after the image being made.
+
+        An exception raised in the handler itself can be lost inside a library's compiled code.
+        """
+        self._stopped = True
 
     def __call__(self, done: int, total: int) -> None:
         """Show the progress.
@@ -37,6 +45,8 @@ class ProgressLine:
             done (int): Images that are made.
             total (int): Images to make.
         """
+        if self._stopped:
+            raise KeyboardInterrupt
         step = (100 if self._rewrites else 10) * done // total
         if step == self._shown:
             return
@@ -80,6 +90,9 @@ def main(argv: Optional[List[str]] = None) -> int:
     arguments = parse_args(argv)
     out = arguments.pop('out')
     progress = ProgressLine()
+    # SIGTERM is what `kill`, `timeout` and `docker stop` send; no temporary folder stays behind then either.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, progress.stop)
     try:
         # Not above: it may take seconds, which a typing error on the command line should not.
         from nasbnn_det.datasets.shapes import write_shapes_coco
@@ -97,6 +110,4 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 
 if __name__ == '__main__':
-    # What `kill`, `timeout` and `docker stop` send, so that no temporary folder stays behind then either.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())
