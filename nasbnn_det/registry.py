@@ -5,15 +5,18 @@ when a registry is first asked.
 """
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
+from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
 
 MODELS = Registry('model', parent=MMENGINE_MODELS, scope='nasbnn_det', locations=['nasbnn_det.models'])
-DATASETS = Registry('dataset', parent=MMENGINE_DATASETS, scope='nasbnn_det', 
+MODEL_WRAPPERS = Registry('model_wrapper', parent=MMENGINE_MODEL_WRAPPERS, scope='nasbnn_det',
+                          locations=['nasbnn_det.models'])
+DATASETS = Registry('dataset', parent=MMENGINE_DATASETS, scope='nasbnn_det',
                     locations=['nasbnn_det.datasets.checked_coco', 'nasbnn_det.datasets.shapes_coco'])
 TRANSFORMS = Registry('transform', parent=MMENGINE_TRANSFORMS, scope='nasbnn_det',
                       locations=['nasbnn_det.datasets.transforms'])
 LOOPS = Registry('loop', parent=MMENGINE_LOOPS, scope='nasbnn_det', locations=['nasbnn_det.search.loop'])
 
-__all__ = ['MODELS', 'DATASETS', 'TRANSFORMS', 'LOOPS']
+__all__ = ['MODELS', 'MODEL_WRAPPERS', 'DATASETS', 'TRANSFORMS', 'LOOPS']

@@ -8,16 +8,20 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 
 from nasbnn_det.analysis.ops import count_model_ops, total
-from nasbnn_det.arch import Front
+from nasbnn_det.arch import SPACES, Arch, Front, count_ops, get_space
 from nasbnn_det.datasets.shapes import CLASSES
 from nasbnn_det.pipeline import load_stages
-from nasbnn_det.supernet import Supernet
+from nasbnn_det.supernet import Supernet, extract_subnet, save_subnet
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / 'configs').rglob('*.py') if '_base_' not in p.parts)
 MODEL_CONFIGS = [c for c in CONFIGS if not c.startswith('configs/pipelines/')]
 DETECTORS = [c for c in CONFIGS if c.startswith('configs/detection/')]
 SUPERNETS = [c for c in CONFIGS if c.startswith('configs/supernet/')]
+SEARCHES = [c for c in CONFIGS if c.startswith('configs/search/')]
+FINETUNES = [c for c in CONFIGS if c.startswith('configs/finetune/')]
+#: Large images would take minutes; the network and the loop are what is tested.
+SIZE = 32
 PIPELINES = [c for c in CONFIGS if c.startswith('configs/pipelines/')]
 
 
@@ -34,8 +38,22 @@ def load(path, data_root, work_dir):
             if path in DETECTORS:
                 cfg[name].dataset.metainfo = dict(classes=CLASSES)
             else:
-                cfg[name].dataset.data_prefix = f'cls/{split}'
-    if path in DETECTORS:
+                cfg[name].dataset = dict(
+                    type='CustomDataset', data_root=str(data_root), data_prefix=f'cls/{split}',
+                    pipeline=[dict(type='LoadImageFromFile'), *map(shrunk, without_loading(cfg[name].dataset.pipeline))])
+    if path in FINETUNES:
+        arch = Arch.smallest(SPACES['tiny'] if 'imagenet' not in path else SPACES['imagenet'])
+        net = extract_subnet(Supernet(arch.space, len(CLASSES)), arch)
+        (work_dir / 'arch.json').write_text(arch.to_json())
+        save_subnet(work_dir / 'subnet.pth', net)
+        for part in (cfg.model.backbone, cfg.model.head):
+            part.init_cfg = dict(type='Pretrained', checkpoint=str(work_dir / 'subnet.pth'))
+        last = (len(arch.stages) - 1, )
+        cfg.model.backbone.update(arch=str(work_dir / 'arch.json'), out_indices=last)
+        cfg.model.head.update(
+            num_classes=len(CLASSES), in_channels=dict(arch=str(work_dir / 'arch.json'), out_indices=last))
+        cfg.model.data_preprocessor.num_classes = len(CLASSES)
+    elif path in DETECTORS:
         cfg.model.bbox_head.num_classes = len(CLASSES)
         cfg.val_evaluator.ann_file = cfg.test_evaluator.ann_file = str(data_root / 'annotations/instances_val.json')
     else:
@@ -43,7 +61,21 @@ def load(path, data_root, work_dir):
     return cfg
 
 
-@pytest.mark.parametrize('path', MODEL_CONFIGS)
+def without_loading(pipeline):
+    """A pipeline after the step that loads; data sets that hold arrays have none."""
+    return [step for step in pipeline if 'LoadImage' not in step['type']]
+
+
+def shrunk(step):
+    """A step of a pipeline for small images."""
+    step = dict(step)
+    for name in ('scale', 'crop_size'):
+        if name in step:
+            step[name] = (SIZE, SIZE) if isinstance(step[name], (tuple, list)) else min(step[name], SIZE)
+    return step
+
+
+@pytest.mark.parametrize('path', [c for c in MODEL_CONFIGS if c not in FINETUNES])
 def test_model_builds(path):
     cfg = Config.fromfile(ROOT / path)
     init_default_scope(cfg.default_scope)
@@ -76,16 +108,32 @@ def test_supernet_trains_and_is_validated(path, tiny_shapes, tmp_path):
     assert {'smallest/accuracy/top1', 'biggest/accuracy/top1'} <= set(runner.val_loop.run())
 
 
-@pytest.mark.parametrize('path', [c for c in CONFIGS if c.startswith('configs/search/')])
+def ops_range(space):
+    """The lower half of a space's OPs at 48 px: quick to evaluate."""
+    ends = [count_ops(arch, (48, 48), len(CLASSES)).ops
+            for arch in (Arch.smallest(get_space(space)), Arch.biggest(get_space(space)))]
+    return ends[0], sum(ends) / 2
+
+
+@pytest.mark.parametrize('path', FINETUNES)
+def test_found_network_is_fine_tuned(path, tiny_shapes, tmp_path):
+    cfg = load(path, tiny_shapes, tmp_path)
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert 'accuracy/top1' in runner.val_loop.run()
+
+
+@pytest.mark.parametrize('path', SEARCHES)
 def test_search_runs(path, tiny_shapes, tmp_path):
     cfg = load(path, tiny_shapes, tmp_path)
-    torch.save(Supernet('tiny', len(CLASSES)).state_dict(), tmp_path / 'supernet.pth')
+    torch.save(Supernet(cfg.model.space, len(CLASSES)).state_dict(), tmp_path / 'supernet.pth')
+    low, high = (n / 1e6 for n in ops_range(cfg.model.space))
     cfg.train_cfg = dict(
-        type=cfg.train_cfg.type, supernet=str(tmp_path / 'supernet.pth'), ops_range=(0.1, 0.5), input_size=(48, 48),
+        type=cfg.train_cfg.type, supernet=str(tmp_path / 'supernet.pth'), ops_range=(low, high), input_size=(48, 48),
         recalibration_batches=1, evolution=dict(num_random=3, num_mutants=2, num_crossovers=1, generations=1))
     Runner.from_cfg(cfg).train()
     front = Front.load(tmp_path / 'front.json')
-    assert all(0.1e6 <= entry.ops <= 0.5e6 for entry in front.entries)
+    assert all(low * 1e6 <= entry.ops <= high * 1e6 for entry in front.entries)
     assert {'search_state.json', 'history.jsonl', 'front.png'} <= {p.name for p in tmp_path.iterdir()}
 
 

@@ -5,9 +5,11 @@ import os
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
+from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
-from nasbnn_det.apis import check_checkpoint, run_tool
+from nasbnn_det.apis import check_checkpoint, run_tool, start_processes
+from nasbnn_det.files import replace_text
 
 
 def parse_args() -> argparse.Namespace:
@@ -52,12 +54,15 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def main() -> None:
-    cfg = load_config(parse_args())
+    args = parse_args()
+    start_processes(args.launcher)
+    cfg = load_config(args)
     runner = Runner.from_cfg(cfg)
     check_checkpoint(runner.model, cfg.load_from)
     metrics = runner.test()
     result = dict(metrics={key: float(value) for key, value in metrics.items()})
-    (Path(cfg.work_dir) / 'result.json').write_text(json.dumps(result, indent=1), encoding='utf-8')
+    if is_main_process():
+        replace_text(Path(cfg.work_dir) / 'result.json', json.dumps(result, indent=1))
 
 
 if __name__ == '__main__':

@@ -9,7 +9,7 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-from nasbnn_det.apis import run_tool
+from nasbnn_det.apis import run_tool, start_processes
 
 
 def parse_args() -> argparse.Namespace:
@@ -62,6 +62,7 @@ def load_config(args: argparse.Namespace) -> Config:
 
 def main() -> None:
     args = parse_args()
+    start_processes(args.launcher)
     Runner.from_cfg(load_config(args)).train()
 
 

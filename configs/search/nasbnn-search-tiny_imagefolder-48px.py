@@ -1,13 +1,13 @@
-_base_ = '../supernet/nasbnn-supernet-tiny_1xb64-20e_imagefolder-48px.py'
+_base_ = '../supernet/nasbnn-supernet-tiny_1xb32-4e_imagefolder-48px.py'
 
 train_cfg = dict(
     _delete_=True,
     type='nasbnn_det.EvolutionSearchLoop',
-    supernet='work_dirs/nasbnn-supernet-tiny_1xb64-20e_imagefolder-48px/epoch_20.pth',
-    ops_range=(0.15, 0.8),
+    supernet='work_dirs/nasbnn-supernet-tiny_1xb32-4e_imagefolder-48px/epoch_4.pth',
+    ops_range=(0.15, 0.4),
     input_size=(48, 48),
     recalibration_batches=10,
-    evolution=dict(num_random=24, num_mutants=8, num_crossovers=8, generations=3, bucket=0.05e6),
+    evolution=dict(num_random=16, num_mutants=6, num_crossovers=6, generations=2, bucket=0.05e6),
     seed=0)
 # Recalibration sees what the network will see: no augmentation.
 train_dataloader = dict(batch_size=128, dataset=dict(pipeline=_base_.test_pipeline))

@@ -6,6 +6,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..arch import FrontEntry
+from ..files import replacing
 
 
 def plot_front(path: Union[str, os.PathLike], visited: Sequence[FrontEntry], front: Sequence[FrontEntry],
@@ -29,6 +30,5 @@ def plot_front(path: Union[str, os.PathLike], visited: Sequence[FrontEntry], fro
     axes.set_ylabel(metric)
     axes.grid(alpha=0.3)
     axes.legend(loc='lower right', frameon=False)
-    part = f'{path}.part'
-    figure.savefig(part, format='png')
-    os.replace(part, path)
+    with replacing(path) as part:
+        figure.savefig(part, format='png')

@@ -1,5 +1,7 @@
 """A few functions for people who write Python rather than configs."""
 from .checkpoint import check_checkpoint
 from .cli import run_tool
+from .launch import start_processes
+from .release import import_release
 
-__all__ = ['check_checkpoint', 'run_tool']
+__all__ = ['check_checkpoint', 'import_release', 'run_tool', 'start_processes']

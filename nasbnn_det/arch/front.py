@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Sequence, Tuple, Union
 
+from ..files import replace_text
 from .arch import Arch
 
 _FORMAT = 'nasbnn_det.front'
@@ -53,9 +54,7 @@ class Front:
         entries = [dict(ops=e.ops, score=e.score, arch=e.arch.to_dict()) for e in self.entries]
         head = json.dumps(dict(format=_FORMAT, version=1, info=self.info), indent=1)[:-2]
         rows = ',\n  '.join(json.dumps(e) for e in entries)
-        part = Path(f'{path}.part')
-        part.write_text(f'{head},\n "entries": [\n  {rows}\n ]\n}}\n', encoding='utf-8')
-        os.replace(part, path)
+        replace_text(path, f'{head},\n "entries": [\n  {rows}\n ]\n}}\n')
 
     @classmethod
     def load(cls, path: Union[str, os.PathLike]) -> 'Front':

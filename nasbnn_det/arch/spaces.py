@@ -1,4 +1,6 @@
 """The named search spaces."""
+import json
+import os
 from typing import Any, Dict, Sequence, Union
 
 from .space import SearchSpace
@@ -57,3 +59,26 @@ def get_space(space: Union[str, SearchSpace, Dict[str, Any], Sequence]) -> Searc
     if isinstance(space, dict):
         return SearchSpace.from_dict(space)
     return SearchSpace.from_table(space)
+
+
+def read_space(spec: Union[str, os.PathLike]) -> SearchSpace:
+    """Resolves what a command line may give as a search space.
+
+    Args:
+        spec: A name in ``SPACES``, or the path of a JSON file with a table or a space's dict form.
+
+    Raises:
+        FileNotFoundError: If a path ends in .json and there is no such file.
+        ValueError: If the name is unknown, or the file holds no space.
+    """
+    path = str(spec)
+    if not path.endswith('.json'):
+        return get_space(path)
+    try:
+        with open(path, encoding='utf-8') as file:
+            return get_space(json.load(file))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"search space '{path}' does not exist; give a JSON file with its table, or one of "
+                                f"{', '.join(sorted(SPACES))}") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"search space '{path}' is no JSON ({error}); allowed is a file with a table") from error

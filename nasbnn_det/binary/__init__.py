@@ -7,9 +7,9 @@ from .quant import QuantConv2d
 from .shortcut import shortcut
 from .sign import sign_activation, sign_weight
 from .stem import Stem
-from .weight import binarize_weight, standardize_weight, transform_kernel
+from .weight import Binarization, binarize_weight, standardize_weight, transform_kernel
 
 __all__ = [
-    'BinaryBlock', 'BinaryConv2d', 'BinaryConvModule', 'QuantConv2d', 'RPReLU', 'RSign', 'Stem', 'binarize_weight',
-    'shortcut', 'sign_activation', 'sign_weight', 'standardize_weight', 'transform_kernel'
+    'Binarization', 'BinaryBlock', 'BinaryConv2d', 'BinaryConvModule', 'QuantConv2d', 'RPReLU', 'RSign', 'Stem',
+    'binarize_weight', 'shortcut', 'sign_activation', 'sign_weight', 'standardize_weight', 'transform_kernel'
 ]

@@ -15,6 +15,7 @@ class BinaryBlock(nn.Module):
         groups1 (int): Groups of the first brick. Defaults to 1.
         groups2 (int): Groups of the second brick. Defaults to 1.
         bi_transform (bool): Bi-Transformation in the first brick. Defaults to False.
+        weight_norm (bool): Weight normalisation in both. Defaults to True.
         precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
     """
 
@@ -26,11 +27,13 @@ class BinaryBlock(nn.Module):
                  groups1: int = 1,
                  groups2: int = 1,
                  bi_transform: bool = False,
+                 weight_norm: bool = True,
                  precision: str = 'binary') -> None:
         super().__init__()
+        rules = dict(weight_norm=weight_norm, precision=precision)
         self.conv1 = BinaryConvModule(
-            in_channels, in_channels, kernel_size, stride, groups1, bi_transform=bi_transform, precision=precision)
-        self.conv2 = BinaryConvModule(in_channels, out_channels, 1, groups=groups2, precision=precision)
+            in_channels, in_channels, kernel_size, stride, groups1, bi_transform=bi_transform, **rules)
+        self.conv2 = BinaryConvModule(in_channels, out_channels, 1, groups=groups2, **rules)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv2(self.conv1(x))

@@ -1,5 +1,5 @@
 """The one brick everything binary is made of."""
-from typing import Optional
+from typing import Dict, Optional
 
 from torch import Tensor, nn
 
@@ -19,6 +19,7 @@ class BinaryConvModule(nn.Module):
         groups (int): Groups of the convolution. Defaults to 1.
         dilation (int): Defaults to 1.
         bi_transform (bool): See :class:`BinaryConv2d`. Defaults to False.
+        weight_norm (bool): See :class:`BinaryConv2d`. Defaults to True.
         conv (nn.Conv2d, optional): A convolution to share instead of an own one; a detection head gives
             all its levels the same convolution and each its own statistics.
         precision (str): 'float' builds the full-precision twin: a plain convolution in the same place, all else
@@ -36,11 +37,13 @@ class BinaryConvModule(nn.Module):
                  groups: int = 1,
                  dilation: int = 1,
                  bi_transform: bool = False,
+                 weight_norm: bool = True,
                  conv: Optional[nn.Conv2d] = None,
                  precision: str = 'binary') -> None:
         super().__init__()
         if conv is None:
-            conv = _build_conv(in_channels, out_channels, kernel_size, stride, groups, dilation, bi_transform, precision)
+            conv = _build_conv(in_channels, out_channels, kernel_size, stride, groups, dilation, precision,
+                               dict(bi_transform=bi_transform, weight_norm=weight_norm))
         self.conv = conv
         self.bn = nn.BatchNorm2d(out_channels)
         self.act = RPReLU(out_channels)
@@ -51,13 +54,13 @@ class BinaryConvModule(nn.Module):
 
 
 def _build_conv(in_channels: int, out_channels: int, kernel_size: int, stride: int, groups: int, dilation: int,
-                bi_transform: bool, precision: str) -> nn.Conv2d:
+                precision: str, rules: Dict[str, bool]) -> nn.Conv2d:
     if kernel_size % 2 == 0:
         raise ValueError(f'kernel_size={kernel_size} is even; a brick keeps the size and needs an odd kernel')
     padding = dilation * (kernel_size // 2)
     args = (in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
     if precision == 'binary':
-        return BinaryConv2d(*args, bias=False, bi_transform=bi_transform)
+        return BinaryConv2d(*args, bias=False, **rules)
     if precision == 'float':
         return nn.Conv2d(*args, bias=False)
     raise ValueError(f"precision '{precision}' is unknown; allowed are 'binary' and 'float'")

@@ -3,10 +3,30 @@
 Source: NAS-BNN, arXiv 2408.15484, Sec. 3 (Bi-Transformation and weight normalisation). These functions
 serve the static convolution and the supernet's sliced one alike.
 """
+from dataclasses import asdict, dataclass
+from typing import Any, Dict
+
 import torch
 from torch import Tensor
 
 from .sign import sign_weight
+
+
+@dataclass(frozen=True)
+class Binarization:
+    """Which of NAS-BNN's two rules for weights a network follows; the method has both.
+
+    Args:
+        bi_transform (bool): Bi-Transformation: a learned matrix before the binarisation of each largest kernel.
+            Defaults to True.
+        weight_norm (bool): Weight normalisation: filters are standardised before their sign. Defaults to True.
+    """
+    bi_transform: bool = True
+    weight_norm: bool = True
+
+    def to_dict(self) -> Dict[str, Any]:
+        """JSON-ready form; ``Binarization(**data)`` reads it."""
+        return asdict(self)
 
 
 def transform_kernel(weight: Tensor, matrix: Tensor) -> Tensor:
@@ -32,13 +52,32 @@ def standardize_weight(weight: Tensor) -> Tensor:
     Returns:
         Tensor: Shape (O, I, k, k).
     """
-    if weight[0].numel() == 1:
-        return weight
-    # Flattened, and not torch.std_mean: ten times faster on a CPU.
-    flat = weight.flatten(1)
-    centred = flat - flat.mean(1, keepdim=True)
-    variance = centred.square().sum(1, keepdim=True) / (flat.shape[1] - 1)
-    return (centred * variance.clamp(min=torch.finfo(weight.dtype).tiny).rsqrt()).view_as(weight)
+    return weight if weight[0].numel() == 1 else _Standardize.apply(weight)
+
+
+class _Standardize(torch.autograd.Function):
+    """Written out: several times faster on CPUs than PyTorch's own steps, and sums in double precision.
+
+    Rounding errors here move every sum of the convolution that follows, and so turn signs that are close to zero.
+    """
+
+    @staticmethod
+    def forward(ctx, weight: Tensor) -> Tensor:
+        flat = weight.flatten(1)
+        out = flat - flat.mean(1, keepdim=True, dtype=torch.float64).to(flat.dtype)
+        variance = out.square().sum(1, keepdim=True, dtype=torch.float64) / (flat.shape[1] - 1)
+        deviation = variance.sqrt().to(flat.dtype).clamp(min=torch.finfo(flat.dtype).tiny)
+        out /= deviation
+        ctx.save_for_backward(out, deviation)
+        return out.view_as(weight)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> Tensor:
+        out, deviation = ctx.saved_tensors
+        flat = grad.flatten(1)
+        along = (flat * out).sum(1, keepdim=True) / (flat.shape[1] - 1)
+        centred = flat - flat.mean(1, keepdim=True)
+        return centred.addcmul_(out, along, value=-1).div_(deviation).view_as(grad)
 
 
 def binarize_weight(weight: Tensor) -> Tensor:

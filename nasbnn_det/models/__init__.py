@@ -5,6 +5,6 @@ from importlib.util import find_spec
 from . import backbones, layers, necks  # noqa: F401
 
 if find_spec('mmpretrain') is not None:
-    from . import classifiers  # noqa: F401
+    from . import classifiers, heads  # noqa: F401
 if find_spec('mmdet') is not None:
     from . import dense_heads  # noqa: F401

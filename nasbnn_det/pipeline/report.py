@@ -1,8 +1,9 @@
 """``report.json`` and ``report.md``: what each stage of a pipeline did."""
 import json
-import os
 from pathlib import Path
 from typing import Any, Dict, Sequence
+
+from ..files import replace_text
 
 _SHOWN = ('name', 'seconds', 'metrics', 'ops', 'files', 'command')
 
@@ -21,9 +22,9 @@ def write_report(records: Sequence[Dict[str, Any]], work_dir: Path) -> Path:
     evaluations = [s['metrics'] for s in stages if any('/' in key for key in s['metrics'])]
     report = dict(metrics=evaluations[-1] if evaluations else {}, seconds=sum(s['seconds'] for s in stages),
                   stages=stages)
-    _replace(work_dir / 'report.json', json.dumps(report, indent=1))
+    replace_text(work_dir / 'report.json', json.dumps(report, indent=1))
     path = work_dir / 'report.md'
-    _replace(path, _markdown(report))
+    replace_text(path, _markdown(report))
     return path
 
 
@@ -46,9 +47,3 @@ def _row(values: Dict[str, Any]) -> str:
 
 def _number(value: Any) -> str:
     return f'{value:.4g}' if isinstance(value, float) else str(value)
-
-
-def _replace(path: Path, text: str) -> None:
-    part = path.with_name(path.name + '.part')
-    part.write_text(text, encoding='utf-8')
-    os.replace(part, path)

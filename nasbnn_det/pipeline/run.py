@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
+from ..files import replace_text
 from .progress import Progress
 from .stage import PipelineError, Stage, StageFolder
 
@@ -78,9 +79,7 @@ def _run_stage(stage: Stage, title: str, root: Path, folder: Path, command: List
         name=stage.name, seconds=round(seconds, 1), command=[stage.tool, *command],
         metrics=result.get('metrics', _training_metrics(folder)), ops=_operations(result),
         files=result.get('files', _files(folder)), fingerprint=fingerprint, finished=time.time())
-    part = folder / f'{_DONE}.part'
-    part.write_text(json.dumps(record, indent=1), encoding='utf-8')
-    os.replace(part, folder / _DONE)
+    replace_text(folder / _DONE, json.dumps(record, indent=1))
     return record
 
 

@@ -9,7 +9,8 @@ from typing import Any, Callable, Dict, List, Sequence
 import numpy as np
 
 from ..arch import Arch, FrontEntry, SearchSpace
-from .sampling import OpsWindow, crossover, mutate, sample_in_window
+from .limits import Limit
+from .sampling import InfeasibleWindowError, OpsWindow, crossover, mutate, sample_in_window
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Evolution:
         count (Callable): ``count(arch)`` gives OPs.
         config (EvolutionConfig): Sizes.
         seed (int): Seed of all draws. Defaults to 0.
+        limits (Sequence[Limit]): Further upper bounds a candidate must keep. Defaults to none.
     """
 
     #: Draws in a row without a new candidate before a generation is taken as it is: in a small space or a narrow
@@ -57,8 +59,9 @@ class Evolution:
     _misses = 200
 
     def __init__(self, space: SearchSpace, window: OpsWindow, count: Callable[[Arch], float],
-                 config: EvolutionConfig = EvolutionConfig(), seed: int = 0) -> None:
+                 config: EvolutionConfig = EvolutionConfig(), seed: int = 0, limits: Sequence[Limit] = ()) -> None:
         self.space, self.window, self.count, self.config = space, window, count, config
+        self.limits = tuple(limits)
         self.rng = np.random.default_rng(seed)
         self.generation = 0
         self.visited: Dict[Arch, FrontEntry] = {}
@@ -72,9 +75,10 @@ class Evolution:
         """Candidates of the current generation: legal, in the window, none seen before, none twice.
 
         Raises:
-            InfeasibleWindowError: If no architecture lies in the window.
+            InfeasibleWindowError: If no architecture lies in the window, or none that was drawn keeps the limits.
         """
         cfg, new = self.config, {}
+        self._nearest: Dict[str, float] = {}
         if self.generation == 0:
             self._fill(new, cfg.num_random, lambda: sample_in_window(self.space, self.window, self.count, self.rng))
         else:
@@ -82,13 +86,29 @@ class Evolution:
             self._fill(new, cfg.num_mutants, lambda: mutate(self._pick(parents), self.rng, cfg.mutation_probability))
             self._fill(new, cfg.num_crossovers,
                        lambda: crossover(self._pick(parents), self._pick(parents), self.rng))
+        if self.generation == 0 and not new:
+            found = ', '.join(f'{limit.name} at most {limit.most:g} (smallest drawn: {self._nearest[limit.name]:g})'
+                              for limit in self.limits if limit.name in self._nearest)
+            raise InfeasibleWindowError(f'no architecture with {self.window} OPs was found that keeps {found}; raise a '
+                                        'limit or move the window')
         return list(new)
+
+    def _allowed(self, arch: Arch) -> bool:
+        """Whether a new candidate keeps the window and all limits."""
+        if self.count(arch) not in self.window:
+            return False
+        for limit in self.limits:
+            value = limit.measure(arch)
+            self._nearest[limit.name] = min(value, self._nearest.get(limit.name, value))
+            if value > limit.most:
+                return False
+        return True
 
     def _fill(self, new: Dict[Arch, None], wanted: int, draw: Callable[[], Arch]) -> None:
         goal, misses = len(new) + wanted, 0
         while len(new) < goal and misses < self._misses:
             arch = draw()
-            if arch not in new and arch not in self.visited and self.count(arch) in self.window:
+            if arch not in new and arch not in self.visited and self._allowed(arch):
                 new[arch] = None
                 misses = 0
             else:

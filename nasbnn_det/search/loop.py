@@ -1,8 +1,8 @@
 """The loops MMEngine's Runner runs: the evolutionary search, and the validation of a supernet."""
-import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
+from mmengine.dist import get_rank, get_world_size
 from mmengine.evaluator import Evaluator
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop
@@ -14,6 +14,9 @@ from ..registry import LOOPS
 from ..supernet import Supernet, extract_subnet, file_sha256, load_supernet
 from .evaluator import SubnetEvaluator
 from .evolution import Evolution, EvolutionConfig
+from .limits import build_limits
+from .progress import SearchProgress
+from .ranks import from_main, map_over_ranks
 from .sampling import OpsWindow
 from .state import SearchFiles
 
@@ -31,20 +34,26 @@ class EvolutionSearchLoop(BaseLoop):
     data loader and evaluator give the score. Into the work directory it writes, after every generation,
     ``search_state.json`` (continued by ``--resume``), ``front.json``, ``history.jsonl`` and ``front.png``.
 
+    In a distributed run the main process proposes, the candidates of a generation are spread over all processes, and
+    each is scored on all validation images; the files are byte for byte those of a single process.
+
     Args:
         runner (Runner): The runner.
         dataloader (DataLoader | dict): Images for recalibration.
         supernet (str): Checkpoint of the trained supernet.
         ops_range (Sequence[float]): Fewest and most OPs of a candidate, in millions.
         input_size (Sequence[int]): Height and width, in pixels, the OPs are counted for.
-        score (str): Metric to maximise. Defaults to 'accuracy/top1'.
+        score (str): Metric to maximise, any that the evaluator gives. Defaults to 'accuracy/top1'.
+        limits (dict, optional): Further upper bounds, as :func:`build_limits` reads them: ``dict(params=2e6)``, or a
+            callable's value such as latency. Defaults to None.
         evolution (dict, optional): Arguments of :class:`EvolutionConfig`; ``bucket`` in OPs.
         recalibration_batches (int): Training batches for recalibration. Defaults to 10.
         seed (int): Seed of the search. Defaults to 0.
 
     Raises:
         FileNotFoundError: If the supernet's checkpoint does not exist.
-        InfeasibleWindowError: If no architecture has OPs in the range; before any image is loaded.
+        InfeasibleWindowError: If no architecture has OPs in the range or keeps the limits; before any image is
+            loaded.
         ValueError: If a setting or a file is wrong.
     """
 
@@ -55,6 +64,7 @@ class EvolutionSearchLoop(BaseLoop):
                  ops_range: Sequence[float],
                  input_size: Sequence[int],
                  score: str = 'accuracy/top1',
+                 limits: Optional[Dict[str, Any]] = None,
                  evolution: Optional[dict] = None,
                  recalibration_batches: int = 10,
                  seed: int = 0) -> None:
@@ -65,22 +75,22 @@ class EvolutionSearchLoop(BaseLoop):
         self.recalibration_batches = recalibration_batches
         window = OpsWindow(float(ops_range[0]) * 1e6, float(ops_range[1]) * 1e6)
         config = EvolutionConfig(**(evolution or {}))
-        self.evolution = Evolution(self.supernet.space, window, self.count, config, seed)
+        self.seed = seed
+        self.evolution = Evolution(self.supernet.space, window, self.count, config, seed,
+                                   build_limits(limits or {}, self.supernet.num_classes))
         self.info = dict(
             metric=score, bucket=config.bucket, input_size=list(self.input_size),
             num_classes=self.supernet.num_classes, supernet=Path(supernet).name,
             supernet_sha256=file_sha256(supernet), seed=seed)
         identity = dict(self.info, space=self.supernet.space.to_dict(), window=[window.low, window.high],
-                        evolution=vars(config), recalibration_batches=recalibration_batches)
+                        evolution=vars(config), recalibration_batches=recalibration_batches,
+                        limits={name: str(limit) for name, limit in (limits or {}).items()})
         self.files = SearchFiles(Path(runner.work_dir), identity)
-        if runner._resume:
-            state = self.files.load_state()
-            if state is not None:
-                self.evolution.load_state_dict(state)
-        else:
-            self.files.set_state_aside()
+        state = from_main(lambda: self._stored_state(runner._resume))
+        if state is not None:
+            self.evolution.load_state_dict(state)
         # A first generation drawn now ends an infeasible window before data is loaded.
-        self._proposed = [] if self.evolution.finished else self.evolution.propose()
+        self._proposed = self._propose()
         super().__init__(runner, dataloader)
 
     @staticmethod
@@ -116,31 +126,44 @@ class EvolutionSearchLoop(BaseLoop):
         """All generations, the random one included."""
         return self.evolution.config.generations + 1
 
+    def _stored_state(self, resume: bool) -> Optional[Dict[str, Any]]:
+        """The state to continue from, if that is wanted; else an earlier search's is set aside."""
+        if resume:
+            return self.files.load_state()
+        self.files.set_state_aside()
+        return None
+
+    def _propose(self) -> List[Arch]:
+        """The current generation, the same in all processes; empty where all are done."""
+        return from_main(lambda: [] if self.evolution.finished else self.evolution.propose())
+
     def run(self) -> Any:
         """Runs the generations that are left; returns the runner's model."""
         self.runner.call_hook('before_train')
         loop = self.runner.val_loop
         evaluate = SubnetEvaluator(_preprocessor(self.runner), self.dataloader, self.recalibration_batches,
-                                   loop.dataloader, loop.evaluator)
-        self._start, self._done = time.time(), 0
+                                   loop.dataloader, loop.evaluator, self.seed)
+        progress = SearchProgress(self.runner.logger, self.runner.visualizer, self.max_iters, self.iter)
+
+        def score(arch: Arch) -> float:
+            value = self._score(evaluate, arch)
+            progress.candidate(value, get_world_size())
+            return value
+
         while not self.evolution.finished:
-            scores = [self._score(evaluate, arch, i) for i, arch in enumerate(self._proposed)]
-            self.evolution.tell(self._proposed, scores)
-            self._save()
-            self._proposed = [] if self.evolution.finished else self.evolution.propose()
+            self.evolution.tell(self._proposed, map_over_ranks(score, self._proposed))
+            if get_rank() == 0:
+                self._save()
+            progress.generation(self.iter, max(e.score for e in self.evolution.front()))
+            self._proposed = self._propose()
+        progress.close()
         self.runner.call_hook('after_train')
         return self.runner.model
 
-    def _score(self, evaluate: SubnetEvaluator, arch: Arch, index: int) -> float:
+    def _score(self, evaluate: SubnetEvaluator, arch: Arch) -> float:
         metrics = evaluate(extract_subnet(self.supernet, arch))
         if self.score not in metrics:
             raise ValueError(f"the evaluator gives no metric '{self.score}'; it gives {', '.join(metrics)}")
-        self._done += 1
-        if self._done % 10 == 0:
-            seconds = (time.time() - self._start) / self._done
-            left = (self.max_iters - self.iter - index - 1) * seconds
-            self.runner.logger.info(f'generation {self.epoch}/{self.max_epochs - 1}: {self.iter + index + 1} '
-                                    f'candidates, {seconds:.2f} s each, at most {left / 60:.1f} min left')
         return float(metrics[self.score])
 
     def _save(self) -> None:
@@ -181,9 +204,9 @@ class SupernetValLoop(BaseLoop):
         supernet: Supernet = model.supernet
         evaluate = SubnetEvaluator(_preprocessor(runner), runner.train_dataloader, self.recalibration_batches,
                                    self.dataloader, self.evaluator)
+        names, archs = zip(*self.archs(supernet))
         metrics = {}
-        for name, arch in self.archs(supernet):
-            found = evaluate(extract_subnet(supernet, arch))
+        for name, found in zip(names, map_over_ranks(lambda arch: evaluate(extract_subnet(supernet, arch)), archs)):
             metrics.update({f'{name}/{key}': value for key, value in found.items()})
         runner.call_hook('after_val_epoch', metrics=metrics)
         runner.call_hook('after_val')

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Dict, Optional, Sequence
 
 from ..arch import Front, FrontEntry
+from ..files import replace_text
 
 _FORMAT = 'nasbnn_det.search_state'
 
@@ -60,23 +61,22 @@ class SearchFiles:
         """Writes the state atomically."""
         body = dict(identity=self.identity, evolution=evolution)
         text = json.dumps(dict(format=_FORMAT, sha256=_checksum(body), body=body))
-        _replace(self.state_path, text)
+        replace_text(self.state_path, text)
 
     def save_front(self, entries: Sequence[FrontEntry], info: Dict[str, Any]) -> None:
         """Writes ``front.json`` atomically."""
         Front(tuple(entries), info).save(self.front_path)
 
     def save_history(self, entries: Sequence[FrontEntry]) -> None:
-        """Writes ``history.jsonl``: a line per visited architecture, in the order of evaluation."""
-        lines = (json.dumps(dict(ops=e.ops, score=e.score, arch=e.arch.to_dict())) for e in entries)
-        _replace(self.history_path, ''.join(line + '\n' for line in lines))
+        """Writes ``history.jsonl``."""
+        save_history(self.history_path, entries)
 
 
 def _checksum(body: Dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-def _replace(path: Path, text: str) -> None:
-    part = path.with_name(path.name + '.part')
-    part.write_text(text, encoding='utf-8')
-    os.replace(part, path)
+def save_history(path: Path, entries: Sequence[FrontEntry]) -> None:
+    """Writes a line of JSON per visited architecture, in the order of evaluation, atomically."""
+    lines = (json.dumps(dict(ops=e.ops, score=e.score, arch=e.arch.to_dict())) for e in entries)
+    replace_text(path, ''.join(line + '\n' for line in lines))

@@ -24,7 +24,7 @@ def soft_cross_entropy(logits: Tensor, teacher_logits: Tensor) -> Tensor:
 
 def bi_teacher_passes(supernet: Callable[..., Tensor], images: Tensor, labels: Tensor, teacher: Arch,
                       students: Sequence[Tuple[str, Arch]],
-                      label_smoothing: float = 0.1) -> Iterator[Tuple[str, Tensor]]:
+                      label_smoothing: float = 0.1, real_teacher: bool = True) -> Iterator[Tuple[str, Tensor]]:
     """Yields the loss of each pass, to be backpropagated before the next one is asked for.
 
     The first pass is the teacher: the biggest network with real weights against the labels. Then the
@@ -38,11 +38,13 @@ def bi_teacher_passes(supernet: Callable[..., Tensor], images: Tensor, labels: T
         teacher (Arch): The biggest architecture.
         students (Sequence[tuple[str, Arch]]): Names and architectures.
         label_smoothing (float): Of the teacher's loss. Defaults to 0.1.
+        real_teacher (bool): False binarises the teacher's weights too, the usual sandwich rule without Bi-Teacher.
+            Defaults to True.
 
     Yields:
         tuple[str, Tensor]: Name of the pass and its scalar loss.
     """
-    logits = supernet(images, teacher, True)
+    logits = supernet(images, teacher, real_teacher)
     yield 'teacher', F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
     target = logits.detach()
     del logits

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from ..arch import Arch
+from ..binary.weight import Binarization
+from ..files import replacing
 from .extract import extract_subnet
 from .subnet import Subnet
-from .supernet import Supernet, decode_space
+from .supernet import Supernet, decode
 
 _Path = Union[str, os.PathLike]
 
@@ -68,7 +70,7 @@ def _runner_classes() -> list:
         return getattr(owner, name)
 
     return [HistoryBuffer, (method, 'builtins.getattr'), multiarray._reconstruct, multiarray.scalar, np.ndarray,
-            np.dtype,            *{type(np.dtype(t)) for t in ('f4', 'f8', 'i4', 'i8')}]
+            np.dtype, *{type(np.dtype(t)) for t in ('f4', 'f8', 'i4', 'i8')}]
 
 
 def find_prefix(state: Dict[str, Tensor], key: str, path: _Path) -> str:
@@ -109,24 +111,24 @@ def load_supernet(path: _Path) -> Supernet:
     if 'fc.bias' not in state:
         raise ValueError(f"'{path}' has wrong keys for a supernet: missing fc.bias")
     try:
-        space = decode_space(state['space_json'])
+        space, binarization = decode(state['space_json'])
     except ValueError as error:
         raise ValueError(f"'{path}' is damaged: its search space can't be read ({error})") from error
-    supernet = Supernet(space, state['fc.bias'].numel())
+    supernet = Supernet(space, state['fc.bias'].numel(), binarization)
     check_keys(supernet.state_dict(), state, path)
     supernet.load_state_dict(state, strict=True)
     return supernet
 
 
-def check_keys(own: Dict[str, Tensor], given: Dict[str, Tensor], path: _Path) -> None:
-    """Raises ValueError in one sentence unless both have the same keys and shapes."""
+def check_keys(own: Dict[str, Tensor], given: Dict[str, Tensor], path: _Path,
+               allowed: str = 'a checkpoint of exactly this architecture') -> None:
+    """Raises ValueError in one sentence, which ends in what is ``allowed``, unless keys and shapes are the same."""
     missing, left = sorted(set(own) - set(given)), sorted(set(given) - set(own))
     shapes = sorted(k for k in set(own) & set(given) if own[k].shape != given[k].shape)
     problems = [f'{len(keys)} {what} (first: {keys[0]})'
                 for keys, what in ((missing, 'missing'), (left, 'left over'), (shapes, 'of another shape')) if keys]
     if problems:
-        raise ValueError(f"'{path}' has wrong keys for this network: {', '.join(problems)}; allowed is a checkpoint "
-                         'of exactly this architecture')
+        raise ValueError(f"'{path}' has wrong keys for this network: {', '.join(problems)}; allowed is {allowed}")
 
 
 def save_subnet(path: _Path, subnet: Subnet, **meta: Any) -> None:
@@ -137,14 +139,27 @@ def save_subnet(path: _Path, subnet: Subnet, **meta: Any) -> None:
         subnet (Subnet): The network.
         **meta: Plain values to keep beside it, such as the supernet's hash.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + '.part')
-    torch.save(dict(state_dict=subnet.state_dict(), meta=dict(arch=subnet.arch.to_dict(), **meta)), part)
-    os.replace(part, path)
+    _save(path, subnet.state_dict(), dict(arch=subnet.arch.to_dict(), binarization=subnet.binarization.to_dict(), **meta))
 
 
-def load_subnet_state(path: _Path, arch: Arch, prefix: Optional[str] = None) -> Dict[str, Tensor]:
+def save_supernet(path: _Path, supernet: Supernet, **meta: Any) -> None:
+    """Writes a supernet, which names its space itself, atomically.
+
+    Args:
+        path: Where to write.
+        supernet (Supernet): The supernet.
+        **meta: Plain values to keep beside it, such as where it came from.
+    """
+    _save(path, supernet.state_dict(), meta)
+
+
+def _save(path: _Path, state: Dict[str, Tensor], meta: Dict[str, Any]) -> None:
+    with replacing(path) as part:
+        torch.save(dict(state_dict=state, meta=meta), part)
+
+
+def load_subnet_state(path: _Path, arch: Arch, prefix: Optional[str] = None,
+                      binarization: Binarization = Binarization()) -> Dict[str, Tensor]:
     """The features' weights of one architecture, from a supernet's or a subnet's checkpoint.
 
     Args:
@@ -152,6 +167,7 @@ def load_subnet_state(path: _Path, arch: Arch, prefix: Optional[str] = None) -> 
         arch (Arch): The architecture whose weights are wanted.
         prefix (str, optional): Where in the checkpoint the subnet stands, for example ``'backbone.'``. Found by
             itself if not given.
+        binarization (Binarization): The rules the network follows; a file that says otherwise is refused.
 
     Returns:
         dict[str, Tensor]: Keys ``stem.*`` and ``stages.*`` of :class:`Subnet`; the classifier is left out.
@@ -160,14 +176,38 @@ def load_subnet_state(path: _Path, arch: Arch, prefix: Optional[str] = None) -> 
         FileNotFoundError: If there is no such file.
         ValueError: If keys are missing, left over or of another shape.
     """
-    state, _ = read_checkpoint(path)
+    state, meta = read_checkpoint(path)
     if is_supernet(state):
-        given = extract_subnet(load_supernet(path), arch).state_dict()
+        supernet = load_supernet(path)
+        found, given = supernet.binarization, extract_subnet(supernet, arch).state_dict()
     else:
+        found = Binarization(**meta.get('binarization', binarization.to_dict()))
         if prefix is None:
             prefix = find_prefix(state, 'stem.conv.weight', path)
         given = {k[len(prefix):]: v for k, v in state.items() if k.startswith(prefix)}
     given = {k: v for k, v in given.items() if k.startswith(('stem.', 'stages.'))}
-    own = {k: v for k, v in Subnet(arch, 1).state_dict().items() if not k.startswith('fc.')}
+    if found != binarization:
+        raise ValueError(f"'{path}' holds a network with {found}, not {binarization}; set binarization accordingly")
+    own = {k: v for k, v in Subnet(arch, 1, binarization).state_dict().items() if not k.startswith('fc.')}
     check_keys(own, given, path)
+    return given
+
+
+def load_classifier_state(path: _Path, own: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    """The linear classifier's weights from a checkpoint that :func:`save_subnet` wrote.
+
+    Args:
+        path: The checkpoint.
+        own (dict[str, Tensor]): The classifier's own ``weight`` and ``bias``, for their shapes.
+
+    Returns:
+        dict[str, Tensor]: ``weight`` (classes, C) and ``bias`` (classes, ).
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it has no classifier, or one of another shape.
+    """
+    state, _ = read_checkpoint(path)
+    given = {key.removeprefix('fc.'): value for key, value in state.items() if key.startswith('fc.')}
+    check_keys(own, given, path, f"an extracted subnet with {len(own['bias'])} classes")
     return given

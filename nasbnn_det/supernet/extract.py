@@ -26,7 +26,7 @@ def extract_subnet(supernet: Supernet, arch: Arch) -> Subnet:
         ValueError: If the architecture belongs to another space.
     """
     supernet.check_arch(arch)
-    subnet = Subnet(arch, supernet.num_classes)
+    subnet = Subnet(arch, supernet.num_classes, supernet.binarization)
     state: Dict[str, Tensor] = {}
     width = arch.stages[0][0].channels
     stem = supernet.stem

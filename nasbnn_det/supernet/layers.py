@@ -12,7 +12,8 @@ from ..arch import Block, StageSpec
 from ..binary.activation import RPReLU, RSign, rprelu, rsign
 from ..binary.quant import QuantConv2d, quantize_weight
 from ..binary.shortcut import shortcut
-from ..binary.weight import binarize_weight, standardize_weight, transform_kernel
+from ..binary.weight import Binarization, binarize_weight, standardize_weight, transform_kernel
+from .norm import SlicedBatchNorm2d
 from .slicing import shrink_kernel, slice_channels, slice_groups
 
 
@@ -24,11 +25,13 @@ class SlicedBinaryConv2d(nn.Module):
         out_channels (int): Widest output.
         kernels (tuple[int]): Kernel choices, ascending.
         groups (tuple[int]): Group choices, ascending.
+        binarization (Binarization): The rules its weights follow.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernels: Tuple[int, ...],
-                 groups: Tuple[int, ...]) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernels: Tuple[int, ...], groups: Tuple[int, ...],
+                 binarization: Binarization) -> None:
         super().__init__()
+        self.weight_norm = binarization.weight_norm
         self.max_kernel = kernels[-1]
         size = (out_channels, in_channels // groups[0], self.max_kernel, self.max_kernel)
         self.weight = nn.Parameter(torch.empty(size))
@@ -37,7 +40,9 @@ class SlicedBinaryConv2d(nn.Module):
             f'{k}to{k - 2}': nn.Parameter(torch.eye((k - 2)**2))
             for k in range(self.max_kernel, kernels[0], -2)
         })
-        self.transform = nn.Parameter(torch.eye(self.max_kernel**2)) if self.max_kernel > 1 else None
+        self.transform = None
+        if binarization.bi_transform and self.max_kernel > 1:
+            self.transform = nn.Parameter(torch.eye(self.max_kernel**2))
         self.sign = RSign(in_channels)
 
     def latent_weight(self, in_channels: int, out_channels: int, kernel: int, groups: int) -> Tensor:
@@ -70,24 +75,13 @@ class SlicedBinaryConv2d(nn.Module):
         """
         channels = x.shape[1]
         weight = self.latent_weight(channels, out_channels, kernel, groups)
-        if real_weights:
+        if self.uses_transform(kernel) and not real_weights:
+            weight = transform_kernel(weight, self.transform)
+        if self.weight_norm:
             weight = standardize_weight(weight)
-        else:
-            if self.uses_transform(kernel):
-                weight = transform_kernel(weight, self.transform)
-            weight = binarize_weight(standardize_weight(weight))
+        if not real_weights:
+            weight = binarize_weight(weight)
         return F.conv2d(rsign(x, self.sign.bias[:channels]), weight, None, stride, kernel // 2, 1, groups)
-
-
-class SlicedBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm over the first channels of the widest."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        c = x.shape[1]
-        if self.training:
-            self.num_batches_tracked.add_(1)
-        return F.batch_norm(x, self.running_mean[:c], self.running_var[:c], self.weight[:c], self.bias[:c],
-                            self.training, self.momentum, self.eps)
 
 
 class SlicedRPReLU(RPReLU):
@@ -106,14 +100,15 @@ class SlicedBrick(nn.Module):
         out_channels (int): Widest output.
         kernels (tuple[int]): Kernel choices, ascending.
         groups (tuple[int]): Group choices, ascending.
-        stride (int): Defaults to 1.
+        stride (int): Its stride.
+        binarization (Binarization): The rules its weights follow.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernels: Tuple[int, ...], groups: Tuple[int, ...],
-                 stride: int = 1) -> None:
+                 stride: int, binarization: Binarization) -> None:
         super().__init__()
         self.stride = stride
-        self.conv = SlicedBinaryConv2d(in_channels, out_channels, kernels, groups)
+        self.conv = SlicedBinaryConv2d(in_channels, out_channels, kernels, groups, binarization)
         self.bn = SlicedBatchNorm2d(out_channels)
         self.act = SlicedRPReLU(out_channels)
 
@@ -129,12 +124,13 @@ class SlicedBlock(nn.Module):
         in_channels (int): Widest input.
         spec (StageSpec): The choices of the stage.
         stride (int): Stride of the first brick.
+        binarization (Binarization): The rules its weights follow.
     """
 
-    def __init__(self, in_channels: int, spec: StageSpec, stride: int) -> None:
+    def __init__(self, in_channels: int, spec: StageSpec, stride: int, binarization: Binarization) -> None:
         super().__init__()
-        self.conv1 = SlicedBrick(in_channels, in_channels, spec.kernels, spec.groups1, stride)
-        self.conv2 = SlicedBrick(in_channels, spec.channels[-1], (1, ), spec.groups2)
+        self.conv1 = SlicedBrick(in_channels, in_channels, spec.kernels, spec.groups1, stride, binarization)
+        self.conv2 = SlicedBrick(in_channels, spec.channels[-1], (1, ), spec.groups2, 1, binarization)
 
     def forward(self, x: Tensor, block: Block, real_weights: bool) -> Tensor:
         x = self.conv1(x, x.shape[1], block.kernel, block.groups1, real_weights)

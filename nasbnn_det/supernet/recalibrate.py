@@ -8,7 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 @contextmanager
-def _collecting(model: nn.Module) -> Iterator[None]:
+def collecting_statistics(model: nn.Module) -> Iterator[None]:
     """Inside, batch norms average their statistics cumulatively; afterwards all modes are as before."""
     norms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
     was = [(m, m.training) for m in model.modules()]
@@ -41,7 +41,7 @@ def recalibrate_bn(model: nn.Module, batches: Iterable[Tensor]) -> None:
         ValueError: If there is no batch.
     """
     seen = 0
-    with _collecting(model):
+    with collecting_statistics(model):
         for images in batches:
             model(images)
             seen += 1

@@ -6,13 +6,16 @@ from torch import Tensor, nn
 from ..arch import Arch
 from ..binary.block import BinaryBlock
 from ..binary.stem import Stem
+from ..binary.weight import Binarization
 
 
-def build_features(arch: Arch, precision: str = 'binary') -> Tuple[Stem, nn.ModuleList]:
+def build_features(arch: Arch, binarization: Binarization = Binarization(),
+                   precision: str = 'binary') -> Tuple[Stem, nn.ModuleList]:
     """Builds the layers of an architecture.
 
     Args:
         arch (Arch): The architecture.
+        binarization (Binarization): The rules its weights follow. Defaults to NAS-BNN's.
         precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
 
     Returns:
@@ -33,7 +36,9 @@ def build_features(arch: Arch, precision: str = 'binary') -> Tuple[Stem, nn.Modu
                     spec.stride if i == 0 else 1,
                     block.groups1,
                     block.groups2,
-                    bi_transform=precision == 'binary' and block.kernel == spec.kernels[-1] > 1,
+                    bi_transform=(binarization.bi_transform and precision == 'binary'
+                                  and block.kernel == spec.kernels[-1] > 1),
+                    weight_norm=binarization.weight_norm,
                     precision=precision))
             channels = block.channels
         stages.append(nn.Sequential(*layers))
@@ -46,12 +51,14 @@ class Subnet(nn.Module):
     Args:
         arch (Arch): The architecture.
         num_classes (int): Classes of the linear layer.
+        binarization (Binarization): The rules its weights follow. Defaults to NAS-BNN's.
     """
 
-    def __init__(self, arch: Arch, num_classes: int) -> None:
+    def __init__(self, arch: Arch, num_classes: int, binarization: Binarization = Binarization()) -> None:
         super().__init__()
         self.arch = arch
-        self.stem, self.stages = build_features(arch)
+        self.binarization = binarization
+        self.stem, self.stages = build_features(arch, binarization)
         self.fc = nn.Linear(arch.stage_channels[-1], num_classes)
 
     def forward_features(self, x: Tensor) -> List[Tensor]:

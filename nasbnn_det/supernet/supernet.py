@@ -7,28 +7,32 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..arch import Arch, SearchSpace, get_space
+from ..binary.weight import Binarization
 from .layers import SlicedBlock, SlicedStem
 
 
 class Supernet(nn.Module):
     """Classifier whose every call names the architecture to use.
 
-    The search space travels with the weights, as a buffer of JSON bytes, so that a checkpoint says by
-    itself what it is and can't be loaded into a supernet of another space.
+    The search space and the rules of binarisation travel with the weights, as a buffer of JSON bytes, so that a
+    checkpoint says by itself what it is and can't be loaded into a supernet of another kind.
 
     Args:
         space (SearchSpace | str | list): As :func:`nasbnn_det.arch.get_space` takes it.
         num_classes (int): Classes of the linear layer.
+        binarization (Binarization): The rules its weights follow. Defaults to NAS-BNN's.
 
     Raises:
-        ValueError: If the space is unknown, or a state dict of another space is loaded.
+        ValueError: If the space is unknown, or a state dict of another space or other rules is loaded.
     """
 
-    def __init__(self, space: Union[SearchSpace, str, list], num_classes: int) -> None:
+    def __init__(self, space: Union[SearchSpace, str, list], num_classes: int,
+                 binarization: Binarization = Binarization()) -> None:
         super().__init__()
         self.space = get_space(space)
         self.num_classes = num_classes
-        self.register_buffer('space_json', _encode(self.space))
+        self.binarization = binarization
+        self.register_buffer('space_json', _encode(self.space, binarization))
         specs = self.space.stages
         self.stem = SlicedStem(specs[0].channels[-1], specs[0].stride)
         self.stages = nn.ModuleList()
@@ -36,7 +40,7 @@ class Supernet(nn.Module):
         for spec in specs[1:]:
             blocks = nn.ModuleList()
             for i in range(spec.depths[-1]):
-                blocks.append(SlicedBlock(channels, spec, spec.stride if i == 0 else 1))
+                blocks.append(SlicedBlock(channels, spec, spec.stride if i == 0 else 1, binarization))
                 channels = spec.channels[-1]
             self.stages.append(blocks)
         self.fc = nn.Linear(channels, num_classes)
@@ -90,19 +94,31 @@ class Supernet(nn.Module):
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
         stored = state_dict.get(prefix + 'space_json')
         if stored is not None and not torch.equal(stored.cpu(), self.space_json.cpu()):
-            raise ValueError(f"the checkpoint holds a supernet of space '{decode_space(stored).name}', which differs "
-                             f"from this supernet's space '{self.space.name}'")
+            space, binarization = decode(stored)
+            raise ValueError(f"the checkpoint holds a supernet of space '{space.name}' and {binarization}, which "
+                             f"differs from this supernet's space '{self.space.name}' and {self.binarization}")
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-def _encode(space: SearchSpace) -> Tensor:
-    return torch.tensor(list(json.dumps(space.to_dict()).encode()), dtype=torch.uint8)
+def _encode(space: SearchSpace, binarization: Binarization) -> Tensor:
+    text = json.dumps(dict(space.to_dict(), binarization=binarization.to_dict()))
+    return torch.tensor(list(text.encode()), dtype=torch.uint8)
 
 
-def decode_space(space_json: Tensor) -> SearchSpace:
-    """The search space that a supernet's ``space_json`` buffer holds.
+def decode(space_json: Tensor) -> Tuple[SearchSpace, Binarization]:
+    """What a supernet's ``space_json`` buffer says.
 
     Args:
         space_json (Tensor): JSON as bytes, uint8, 1-d.
+
+    Returns:
+        tuple[SearchSpace, Binarization]: The search space and the rules of binarisation.
+
+    Raises:
+        ValueError: If it is no such JSON.
     """
-    return SearchSpace.from_dict(json.loads(bytes(space_json.tolist()).decode()))
+    data = json.loads(bytes(space_json.tolist()).decode())
+    try:
+        return SearchSpace.from_dict(data), Binarization(**data['binarization'])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f'no search space with rules of binarisation: {error}') from error

@@ -110,15 +110,33 @@ def test_other_modes_say_what_to_do():
         build()(torch.randn(1, 3, 16, 16), mode='predict')
 
 
-def test_trains_under_the_distributed_wrapper(data, tmp_path):
+def test_the_stock_distributed_wrapper_is_refused_with_the_right_one(data, tmp_path):
     from mmengine.model import MMDistributedDataParallel
     torch.distributed.init_process_group('gloo', init_method=f'file://{tmp_path}/rendezvous', rank=0, world_size=1)
     try:
-        alone, model = build().train(), build().train()
-        model.load_state_dict(alone.state_dict())
-        wrapped = MMDistributedDataParallel(model, find_unused_parameters=True)
-        expected = alone.train_step(copy.deepcopy(data), wrapper(alone))
-        losses = wrapped.train_step(data, wrapper(model))
-        assert losses['loss_smallest'].item() == pytest.approx(expected['loss_smallest'].item(), rel=1e-5)
+        model = build().train()
+        with pytest.raises(ValueError, match='nasbnn_det.SupernetDistributedDataParallel'):
+            MMDistributedDataParallel(model).train_step(data, wrapper(model))
     finally:
         torch.distributed.destroy_process_group()
+
+
+def test_without_bi_teacher_the_teacher_is_binary(data):
+    losses = [build(bi_teacher=on).train().train_step(copy.deepcopy(data), wrapper(build()))['loss_teacher'].item()
+              for on in (True, False)]
+    model = build().train()
+    inputs = model.data_preprocessor(copy.deepcopy(data), training=True)['inputs']
+    expected = [torch.nn.functional.cross_entropy(copy.deepcopy(model).supernet(inputs, model.biggest, real),
+                                                  torch.tensor([0, 1, 2, 0]), label_smoothing=0.1).item()
+                for real in (True, False)]
+    assert losses == pytest.approx(expected, rel=1e-5) and losses[0] != losses[1]
+
+
+def test_each_strategy_is_a_switch():
+    assert build(non_decreasing=False).supernet.space.non_decreasing is False
+    plain = build(binarization=dict(bi_transform=False)).supernet
+    assert not [name for name, _ in plain.named_parameters() if name.endswith('.transform')]
+    assert [name for name, _ in build().supernet.named_parameters() if name.endswith('.transform')]
+    x = torch.randn(2, 3, 16, 16)
+    with_norm, without = build().eval(), build(binarization=dict(weight_norm=False)).eval()
+    assert not torch.equal(with_norm(x), without(x))

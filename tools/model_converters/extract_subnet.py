@@ -6,12 +6,11 @@ import argparse
 import json
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
-from mmengine.runner import Runner
+from mmengine.config import DictAction
 
 from nasbnn_det.apis import run_tool
 from nasbnn_det.arch import count_ops, load_arch
-from nasbnn_det.search.evaluator import SubnetEvaluator
+from nasbnn_det.search.offline import build_subnet_evaluator
 from nasbnn_det.supernet import extract_subnet, file_sha256, load_supernet, save_subnet
 
 
@@ -33,16 +32,7 @@ def main() -> None:
     arch = load_arch(args.arch)
     supernet = load_supernet(args.supernet)
     subnet = extract_subnet(supernet, arch)
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
-    cfg.work_dir = args.work_dir
-    # Only the loaders and the evaluator are wanted; the search loop would look for its own supernet.
-    cfg.train_cfg = dict(by_epoch=True, max_epochs=1)
-    cfg.val_cfg = dict()
-    runner = Runner.from_cfg(cfg)
-    loop = runner.val_loop
-    evaluate = SubnetEvaluator(runner.model.data_preprocessor, runner.train_dataloader, args.batches, loop.dataloader,
-                               loop.evaluator)
+    evaluate = build_subnet_evaluator(args.config, args.work_dir, args.batches, args.cfg_options)
     metrics = {key: float(value) for key, value in evaluate(subnet).items()}
     ops = count_ops(arch, tuple(args.shape), supernet.num_classes)
     save_subnet(args.out, subnet, metrics=metrics, ops=ops.ops, input_size=args.shape,

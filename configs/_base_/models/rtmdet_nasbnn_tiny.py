@@ -14,5 +14,5 @@ arch = dict(
 out_indices = (2, 3, 4)
 model = dict(
     backbone=dict(arch=arch, out_indices=out_indices),
-    neck=dict(in_channels=dict(arch=arch, out_indices=out_indices), out_channels=128),
-    bbox_head=dict(in_channels=128, feat_channels=128, stacked_convs=1))
+    neck=dict(in_channels=dict(arch=arch, out_indices=out_indices), out_channels=96),
+    bbox_head=dict(in_channels=96, feat_channels=96, stacked_convs=1))

@@ -5,6 +5,8 @@ from typing import Callable, Dict, Optional, Tuple
 import cv2
 import numpy as np
 
+#: Furthest an object leans from upright, in radians: as in photographs, where most things stand.
+MAX_TILT = np.pi / 9
 SUPERSAMPLE = 4
 _FRACTION_BITS = 4
 
@@ -47,7 +49,7 @@ OUTLINES: Dict[str, Callable[[np.random.Generator], np.ndarray]] = {
 
 def random_outline(kind: str, size: float,
                    rng: np.random.Generator) -> np.ndarray:
-    """Draw one outline: moderate aspect ratio, any rotation.
+    """Draw one outline: moderate aspect ratio, roughly upright.
 
     Args:
         kind (str): A key of :data:`OUTLINES`.
@@ -58,7 +60,7 @@ def random_outline(kind: str, size: float,
         np.ndarray: Vertices (N, 2), float64, x and y in pixels around (0, 0).
     """
     points = OUTLINES[kind](rng) * (size, size * rng.uniform(.75, 1.))
-    angle = rng.uniform(0, 2 * np.pi)
+    angle = rng.uniform(-MAX_TILT, MAX_TILT)
     cos, sin = np.cos(angle), np.sin(angle)
     return points @ np.array([[cos, sin], [-sin, cos]])
 

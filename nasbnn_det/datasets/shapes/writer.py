@@ -1,24 +1,32 @@
 """Writes ShapesCOCO to disk: all of it or nothing."""
 import json
+import multiprocessing
 import os
+import signal
 import tempfile
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, Optional, Union
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Union
 
 import cv2
 import numpy as np
 
 from .annotations import CocoBuilder
 from .crop import render_crop
-from .scene import CLASSES, SceneParams, check_image_size, render_scene
+from .scene import CLASSES, SceneObject, SceneParams, check_image_size, render_scene
 
 RECORD_NAME = 'shapes.json'
 FORMAT = 'shapes_coco'
 #: Raise it whenever the same parameters would give other files than before.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 JPEG_QUALITY = 90
 
+#: Images from which on other processes are started.
+_WORTH_WORKERS = 500
+
 Progress = Callable[[int, int], None]
+Map = Callable[[Callable, Iterable], Iterable]
 
 
 def write_shapes_coco(root: Union[str, os.PathLike],
@@ -168,42 +176,69 @@ def _write_all(root: Path, parameters: Dict[str, int],
             progress(done, total)
 
     (root / 'annotations').mkdir(parents=True)
-    for split in ('train', 'val'):
-        _write_scenes(root, split, parameters, advance)
-        _write_crops(root, split, parameters, advance)
+    with _workers(total) as work:
+        for split in ('train', 'val'):
+            _write_scenes(root, split, parameters, work, advance)
+            _write_crops(root, split, parameters, work, advance)
     record = dict(
         format=FORMAT, format_version=FORMAT_VERSION, parameters=parameters)
     _write_json(root / RECORD_NAME, record, indent=2)
 
 
-def _write_scenes(root: Path, split: str, parameters: Dict[str, int],
+def _write_scenes(root: Path, split: str, parameters: Dict[str, int], work: Map,
                   advance: Callable[[], None]) -> None:
     size = parameters['image_size']
-    scene = SceneParams(image_size=size)
     builder = CocoBuilder(f'ShapesCOCO {split}, seed {parameters["seed"]}')
     (root / split).mkdir()
-    for index in range(parameters[f'num_{split}']):
-        image, objects = render_scene(scene, parameters['seed'], split, index)
-        name = f'{index:06d}.jpg'
-        _write_image(root / split / name, image)
-        builder.add(name, size, objects)
+    make = partial(_make_scene, root / split, SceneParams(image_size=size), parameters['seed'], split)
+    for index, objects in enumerate(work(make, range(parameters[f'num_{split}']))):
+        builder.add(_file_name(index), size, objects)
         advance()
-    _write_json(root / 'annotations' / f'instances_{split}.json',
-                builder.result())
+    _write_json(root / 'annotations' / f'instances_{split}.json', builder.result())
 
 
-def _write_crops(root: Path, split: str, parameters: Dict[str, int],
-                 advance: Callable[[], None]) -> None:
+def _make_scene(folder: Path, scene: SceneParams, seed: int, split: str, index: int) -> List[SceneObject]:
+    image, objects = render_scene(scene, seed, split, index)
+    _write_image(folder / _file_name(index), image)
+    return objects
+
+
+def _write_crops(root: Path, split: str, parameters: Dict[str, int], work: Map, advance: Callable[[], None]) -> None:
     stream = f'cls_{split}'
     number = parameters[f'num_{stream}']
     folder = root / 'cls' / split
     for name in CLASSES if number else ():
         (folder / name).mkdir(parents=True)
-    for index in range(number):
-        image, name = render_crop(parameters['cls_size'], parameters['seed'],
-                                  stream, index)
-        _write_image(folder / name / f'{index:06d}.jpg', image)
+    make = partial(_make_crop, folder, parameters['cls_size'], parameters['seed'], stream)
+    for _ in work(make, range(number)):
         advance()
+
+
+def _make_crop(folder: Path, size: int, seed: int, stream: str, index: int) -> None:
+    image, name = render_crop(size, seed, stream, index)
+    _write_image(folder / name / _file_name(index), image)
+
+
+def _file_name(index: int) -> str:
+    return f'{index:06d}.jpg'
+
+
+@contextmanager
+def _workers(images: int) -> Iterator[Map]:
+    """An ordered map over all cores; over this process alone where starting others would not pay."""
+    cores = min(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else 1, 16)
+    if cores == 1 or images < _WORTH_WORKERS:
+        yield map
+        return
+    # A worker leaves signals to the parent, which ends it by SIGTERM.
+    with multiprocessing.get_context('fork').Pool(cores, _start_worker) as pool:
+        yield partial(pool.imap, chunksize=8)
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    cv2.setNumThreads(1)
 
 
 def _write_image(path: Path, image: np.ndarray) -> None:

@@ -7,6 +7,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from ...arch import Arch, arch_channels, load_arch
+from ...binary import Binarization
 from ...registry import MODELS
 from ...supernet import build_features, load_subnet_state
 from ...supernet.checkpoint import check_keys
@@ -26,6 +27,8 @@ class NASBNN(BaseModule):
         norm_eval (bool): Keeps batch norms in evaluation mode while training. Defaults to False.
         with_cp (bool): Recomputes stages in the backward pass to save memory; batch norms then see each batch twice,
             as in MMDetection's backbones. Defaults to False.
+        binarization (dict, optional): Arguments of :class:`nasbnn_det.binary.Binarization`, the rules its weights
+            follow. Defaults to None, NAS-BNN's.
         precision (str): 'float' builds the full-precision twin, which can't load binary weights. Defaults to
             'binary'.
         init_cfg (dict, optional): ``dict(type='Pretrained', checkpoint=PATH)`` with the checkpoint of a supernet,
@@ -47,9 +50,11 @@ class NASBNN(BaseModule):
                  frozen_stages: int = -1,
                  norm_eval: bool = False,
                  with_cp: bool = False,
+                 binarization: Optional[dict] = None,
                  precision: str = 'binary',
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
+        self.binarization = Binarization(**(binarization or {}))
         self.arch = load_arch(arch)
         self.out_channels = arch_channels(self.arch, out_indices)
         if not -1 <= frozen_stages < len(self.arch.stages):
@@ -60,7 +65,7 @@ class NASBNN(BaseModule):
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self.with_cp = with_cp
-        self.stem, self.stages = build_features(self.arch, precision)
+        self.stem, self.stages = build_features(self.arch, self.binarization, precision)
         self.out_strides = tuple(self.arch.space.strides[i] for i in self.out_indices)
         self._freeze()
 
@@ -74,7 +79,7 @@ class NASBNN(BaseModule):
         if unknown:
             raise ValueError(f"init_cfg of NASBNN has unknown keys {sorted(unknown)}; allowed are type, checkpoint, "
                              'prefix')
-        state = load_subnet_state(cfg['checkpoint'], self.arch, cfg.get('prefix'))
+        state = load_subnet_state(cfg['checkpoint'], self.arch, cfg.get('prefix'), self.binarization)
         self.load_state_dict(state, strict=True)
         self.is_init = True
 

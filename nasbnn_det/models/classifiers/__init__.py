@@ -1,3 +1,4 @@
 from .supernet_classifier import SupernetClassifier
+from .supernet_parallel import SupernetDistributedDataParallel
 
-__all__ = ['SupernetClassifier']
+__all__ = ['SupernetClassifier', 'SupernetDistributedDataParallel']

@@ -1,15 +1,18 @@
 """The supernet as a classifier that MMEngine's Runner trains with Bi-Teacher."""
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from dataclasses import replace
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
+from mmengine.dist import all_reduce_params
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 from torch import Tensor
 
-from ...arch import Arch
+from ...arch import Arch, get_space
+from ...binary import Binarization
 from ...registry import MODELS
-from ...supernet import Supernet, bi_teacher_passes
+from ...supernet import Supernet, bi_teacher_passes, sync_batch_norms
 
 
 @MODELS.register_module()
@@ -17,7 +20,11 @@ class SupernetClassifier(BaseModel):
     """Trains a supernet: each step runs the teacher, the smallest and some random networks, then updates once.
 
     The random networks of step t are drawn from (seed, t) alone: every process of a distributed run draws the
-    same ones, and a resumed run continues as if it had not stopped.
+    same ones, and a resumed run continues as if it had not stopped. In a distributed run the summed gradients of
+    all passes are averaged over the processes once a step; the config needs
+    ``model_wrapper_cfg=dict(type='nasbnn_det.SupernetDistributedDataParallel')``.
+
+    Each of NAS-BNN's strategies can be switched off for comparison.
 
     Args:
         space (str | list): Search space, as :func:`nasbnn_det.arch.get_space` takes it.
@@ -25,6 +32,12 @@ class SupernetClassifier(BaseModel):
         num_random (int): Random networks a step. Defaults to 2.
         label_smoothing (float): Of the teacher's loss. Defaults to 0.1.
         seed (int): Of the random networks. Defaults to 0.
+        bi_teacher (bool): The teacher has real weights; False gives it binary ones. Defaults to True.
+        binarization (dict, optional): Arguments of :class:`nasbnn_det.binary.Binarization`: Bi-Transformation and
+            weight normalisation. Defaults to None, both.
+        non_decreasing (bool, optional): Switches the space's non-decreasing rule. Defaults to None, the space's.
+        sync_bn (bool): Batch norm statistics over the images of all processes instead of each one's own. Defaults to
+            False.
         data_preprocessor (dict, optional): MMPretrain's ``ClsDataPreprocessor``.
         init_cfg (dict, optional): Initialisation. Defaults to None.
     """
@@ -35,65 +48,74 @@ class SupernetClassifier(BaseModel):
                  num_random: int = 2,
                  label_smoothing: float = 0.1,
                  seed: int = 0,
+                 bi_teacher: bool = True,
+                 binarization: Optional[dict] = None,
+                 non_decreasing: Optional[bool] = None,
+                 sync_bn: bool = False,
                  data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(data_preprocessor, init_cfg)
-        self.supernet = Supernet(space, num_classes)
+        space = get_space(space)
+        if non_decreasing is not None:
+            space = replace(space, non_decreasing=non_decreasing)
+        self.supernet = Supernet(space, num_classes, Binarization(**(binarization or {})))
+        sync_batch_norms(self.supernet, sync_bn)
         self.num_random = num_random
         self.label_smoothing = label_smoothing
         self.seed = seed
+        self.bi_teacher = bi_teacher
         self.register_buffer('step', torch.tensor(0))
         self.biggest = Arch.biggest(self.supernet.space)
         self.smallest = Arch.smallest(self.supernet.space)
 
-    def draw_students(self) -> List[tuple]:
+    def draw_students(self) -> List[Tuple[str, Arch]]:
         """Names and architectures of this step's students."""
         rng = np.random.default_rng([self.seed, int(self.step)])
         randoms = [(f'random{i}', Arch.random(self.supernet.space, rng)) for i in range(self.num_random)]
         return [('smallest', self.smallest), *randoms]
 
     def train_step(self, data: Union[dict, tuple, list], optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
-        """One optimisation step of several passes whose gradients add up.
+        """One optimisation step of several passes whose gradients add up, with one synchronisation.
 
         Returns:
             dict[str, Tensor]: The loss of each pass, and ``loss``, their sum.
         """
         data = self.data_preprocessor(data, training=True)
+        labels = torch.cat([sample.gt_label for sample in data['data_samples']])
         losses = {}
         with optim_wrapper.optim_context(self):
-            for name, loss in self._passes(**data):
+            for name, loss in bi_teacher_passes(self.supernet, data['inputs'], labels, self.biggest,
+                                                self.draw_students(), self.label_smoothing, self.bi_teacher):
                 optim_wrapper.backward(loss)
                 losses[f'loss_{name}'] = loss.detach()
+        # All processes drew the same networks, so the same parameters have a gradient in each.
+        all_reduce_params([p.grad for p in self.parameters() if p.grad is not None], op='mean')
         optim_wrapper.step()
         optim_wrapper.zero_grad()
         self.step += 1
         return dict(loss=sum(losses.values()), **losses)
 
-    def _passes(self, inputs: Tensor, data_samples: Sequence[Any]) -> Iterator[Tuple[str, Tensor]]:
-        labels = torch.cat([sample.gt_label for sample in data_samples])
-        return bi_teacher_passes(self.supernet, inputs, labels, self.biggest, self.draw_students(),
-                                 self.label_smoothing)
-
     def forward(self, inputs: Tensor, data_samples: Optional[Sequence[Any]] = None, mode: str = 'tensor',
-                arch: Optional[Arch] = None) -> Union[Tensor, Dict[str, Tensor]]:
-        """Logits of one architecture, the biggest by default; or the losses of a step.
+                arch: Optional[Arch] = None) -> Tensor:
+        """Logits of one architecture, the biggest by default.
 
         Args:
             inputs (Tensor): Images of shape (N, 3, H, W).
-            data_samples (Sequence, optional): MMPretrain's, with labels; for mode 'loss'.
-            mode (str): 'tensor' gives logits. 'loss' gives the losses of all passes at once, for wrappers such as
-                MMEngine's distributed one that run a step through ``forward``; it needs the memory of all passes,
-                where :meth:`train_step` needs that of one. There is no 'predict': a supernet predicts through its subnets, see
-                :class:`nasbnn_det.search.evaluator.SubnetEvaluator`. Defaults to 'tensor'.
+            data_samples (Sequence, optional): Not used.
+            mode (str): Only 'tensor'. A supernet predicts through its subnets, see
+                :class:`nasbnn_det.search.evaluator.SubnetEvaluator`, and trains by :meth:`train_step`. Defaults to
+                'tensor'.
             arch (Arch, optional): The architecture.
 
         Returns:
-            Tensor | dict: Shape (N, num_classes); or scalar losses by name.
+            Tensor: Shape (N, num_classes).
+
+        Raises:
+            ValueError: If another mode is asked for.
         """
         if mode == 'loss':
-            losses = {f'loss_{name}': loss for name, loss in self._passes(inputs, data_samples)}
-            self.step += 1
-            return losses
+            raise ValueError('SupernetClassifier trains by its own train_step; in a distributed run set '
+                             "model_wrapper_cfg=dict(type='nasbnn_det.SupernetDistributedDataParallel')")
         if mode != 'tensor':
             raise ValueError(f"SupernetClassifier has no mode '{mode}'; a subnet is extracted and recalibrated first, "
                              "as 'nasbnn_det.SupernetValLoop' does")

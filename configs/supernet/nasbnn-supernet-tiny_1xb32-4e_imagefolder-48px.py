@@ -2,17 +2,12 @@
 _base_ = [
     '../_base_/models/supernet_tiny.py',
     '../_base_/datasets/imagefolder_cls.py',
-    '../_base_/schedules/supernet_adam.py',
+    '../_base_/schedules/supernet_adam_short.py',
     '../_base_/default_runtime_cls.py',
 ]
 
-max_epochs = 20
+max_epochs = 4
 model = dict(num_classes=10, data_preprocessor=_base_.data_preprocessor)
+train_dataloader = dict(batch_size=32)
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
-param_scheduler = dict(end=max_epochs, T_max=max_epochs, convert_to_iter_based=True)
-optim_wrapper = dict(
-    optimizer=dict(lr=1e-3),
-    paramwise_cfg=dict(custom_keys={
-        'fc.weight': dict(lr_mult=0.1),
-        'fc.bias': dict(lr_mult=0.1, decay_mult=0.0)
-    }))
+param_scheduler = dict(end=max_epochs, T_max=max_epochs)

@@ -4,7 +4,7 @@ _base_ = [
     '../_base_/default_runtime_det.py',
 ]
 
-max_epochs = 9
+max_epochs = 8
 base_lr = 5e-3
 model = dict(bbox_head=dict(num_classes=5))
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=max_epochs)
@@ -12,7 +12,7 @@ val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=base_lr, weight_decay=0.0),
+    optimizer=dict(type='AdamW', lr=base_lr, weight_decay=0.0, fused=True),
     # The stem's quantisation steps are some thousandths: at the full rate they would turn negative. The head's
     # levels share their convolutions, hence bypass_duplicate.
     paramwise_cfg=dict(bypass_duplicate=True, custom_keys={'stem.conv.step': dict(lr_mult=0.005)}),

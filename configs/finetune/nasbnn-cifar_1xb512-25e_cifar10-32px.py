@@ -1,0 +1,18 @@
+_base_ = [
+    '../_base_/models/subnet_classifier.py',
+    '../_base_/datasets/cifar10_cls.py',
+    '../_base_/schedules/finetune_adam.py',
+    '../_base_/default_runtime_cls.py',
+]
+
+arch = 'work_dirs/extract/arch.json'
+subnet = 'work_dirs/extract/subnet.pth'
+last_stage = (4, )
+model = dict(
+    backbone=dict(arch=arch, out_indices=last_stage, init_cfg=dict(type='Pretrained', checkpoint=subnet)),
+    head=dict(
+        num_classes=10,
+        in_channels=dict(arch=arch, out_indices=last_stage),
+        init_cfg=dict(type='Pretrained', checkpoint=subnet)),
+    data_preprocessor=_base_.data_preprocessor)
+train_dataloader = dict(batch_size=512)

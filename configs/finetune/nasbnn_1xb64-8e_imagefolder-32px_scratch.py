@@ -1,0 +1,15 @@
+# A network of the ablations alone, from random weights: what tools/analysis_tools/rank_correlation.py trains.
+_base_ = [
+    '../_base_/models/subnet_classifier.py',
+    '../_base_/datasets/imagefolder_32px_cls.py',
+    '../_base_/schedules/finetune_adam.py',
+    '../_base_/default_runtime_cls.py',
+]
+
+max_epochs = 8
+model = dict(head=dict(num_classes=10), data_preprocessor=_base_.data_preprocessor)
+optim_wrapper = dict(
+    optimizer=dict(lr=2.5e-3),
+    paramwise_cfg=dict(custom_keys={'.step': dict(lr_mult=0.01), 'head.fc': dict(lr_mult=0.1)}))
+param_scheduler = dict(end=max_epochs, T_max=max_epochs, convert_to_iter_based=True)
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)

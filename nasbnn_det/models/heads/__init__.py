@@ -1,0 +1,3 @@
+from .subnet_cls_head import SubnetClsHead
+
+__all__ = ['SubnetClsHead']

@@ -1,0 +1,57 @@
+"""Bounds of a search beside its window of OPs: parameters, latency, or whatever a callable measures."""
+import importlib
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Union
+
+from ..arch import Arch
+from ..arch.params import count_params
+
+
+@dataclass(frozen=True)
+class Limit:
+    """An upper bound on something measured on an architecture.
+
+    Args:
+        name (str): What is measured.
+        measure (Callable): ``measure(arch)`` gives a number.
+        most (float): The largest value allowed.
+    """
+    name: str
+    measure: Callable[[Arch], float]
+    most: float
+
+
+def build_limits(config: Dict[str, Union[float, Dict[str, Any]]], num_classes: int) -> List[Limit]:
+    """Reads the ``limits`` of a search config.
+
+    Args:
+        config (dict): ``params=2e6`` bounds the number of parameters, ``bytes=5e5`` their size. Any other name, such
+            as latency, takes ``dict(measure='package.module:function', most=3.0)``: the function is called with an
+            :class:`Arch`, once per candidate, in the main process.
+        num_classes (int): Classes of the supernet.
+
+    Raises:
+        ValueError: If an entry can't be understood or its function can't be imported.
+    """
+    known = dict(params=lambda arch: count_params(arch, num_classes).total,
+                 bytes=lambda arch: count_params(arch, num_classes).bytes)
+    limits = []
+    for name, entry in config.items():
+        if name in known and isinstance(entry, (int, float)):
+            limits.append(Limit(name, known[name], float(entry)))
+        elif isinstance(entry, dict) and set(entry) == {'measure', 'most'}:
+            limits.append(Limit(name, _import(name, entry['measure']), float(entry['most'])))
+        else:
+            raise ValueError(f'limit {name}={entry!r} can\'t be understood; allowed are params=NUMBER, bytes=NUMBER, or '
+                             "any name with dict(measure='package.module:function', most=NUMBER)")
+    return limits
+
+
+def _import(name: str, path: Any) -> Callable[[Arch], float]:
+    if callable(path):
+        return path
+    module, _, function = str(path).partition(':')
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"limit {name}: '{path}' can't be imported ({error}); write 'package.module:function'") from error

@@ -1,0 +1,44 @@
+"""Work shared by the processes of a distributed run. With one process everything here is a plain loop."""
+from typing import Any, Callable, List, Sequence, TypeVar
+
+from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, get_world_size
+
+_Item = TypeVar('_Item')
+_Result = TypeVar('_Result')
+
+
+def map_over_ranks(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> List[_Result]:
+    """Calls a function on every item, each in one of the processes, and gives all of them all results.
+
+    Args:
+        function (Callable): What to do with an item; its result must pickle.
+        items (Sequence): The same in all processes.
+
+    Returns:
+        list: The results in the order of ``items``, the same in all processes.
+
+    Raises:
+        RuntimeError: In all processes, if the function failed in one of them.
+    """
+    rank, world = get_rank(), get_world_size()
+    if world == 1:
+        return [function(item) for item in items]
+    done, failure, error = [], '', None
+    try:
+        done = [function(item) for item in items[rank::world]]
+    except Exception as caught:  # the others must not wait forever
+        failure, error = f'process {rank}: {caught}', caught
+    shares = all_gather_object((failure, done))
+    failures = [text for text, _ in shares if text]
+    if error is not None:
+        raise error
+    if failures:
+        raise RuntimeError(f'another process failed: {failures[0]}')
+    return [shares[i % world][1][i // world] for i in range(len(items))]
+
+
+def from_main(make: Callable[[], Any]) -> Any:
+    """Calls a function in the main process alone and gives its result to all."""
+    box = [make() if get_rank() == 0 else None]
+    broadcast_object_list(box)
+    return box[0]

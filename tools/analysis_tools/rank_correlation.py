@@ -1,0 +1,68 @@
+"""Kendall's tau between the scores architectures inherit from a supernet and those of training each one alone.
+
+Takes the file score_subnets.py wrote, trains some of its architectures from random weights by a fine-tuning config, each
+in a folder of its own (a finished one is not trained again), and prints one JSON line.
+"""
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+from scipy.stats import kendalltau
+
+from nasbnn_det.apis import run_tool
+from nasbnn_det.files import replace_text
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config of a found network as a classifier')
+    parser.add_argument('scores', help='JSON file of score_subnets.py')
+    parser.add_argument('--num', type=int, default=8, help='architectures to train, evenly spread over the OPs')
+    parser.add_argument('--score', default='accuracy/top1', help='metric')
+    parser.add_argument('--work-dir', default='work_dirs/rank_correlation', help='folder of the trainings')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    return parser.parse_args()
+
+
+def choose(subnets: list, num: int) -> list:
+    """Architectures spread evenly over the ranks of their OPs."""
+    if not 2 <= num <= len(subnets):
+        raise ValueError(f'--num is {num}; allowed are 2 to {len(subnets)}, the architectures in the file')
+    ordered = sorted(subnets, key=lambda row: row['ops'])
+    return [ordered[i] for i in np.linspace(0, len(ordered) - 1, num).round().astype(int)]
+
+
+def train_alone(row: dict, folder: Path, args: argparse.Namespace) -> float:
+    """The score of an architecture trained from random weights."""
+    result = folder / 'result.json'
+    if result.is_file():
+        return json.loads(result.read_text(encoding='utf-8'))['score']
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    cfg.work_dir, cfg.experiment_name = str(folder), folder.name
+    last_stage = (len(row['arch']['stages']) - 1, )
+    cfg.model.backbone.update(arch=row['arch'], out_indices=last_stage, init_cfg=None)
+    cfg.model.head.update(in_channels=dict(arch=row['arch'], out_indices=last_stage), init_cfg=None)
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    score = float(runner.val_loop.run()[args.score])
+    replace_text(result, json.dumps(dict(score=score, **row)) + '\n')
+    return score
+
+
+def main() -> None:
+    args = parse_args()
+    subnets = json.loads(Path(args.scores).read_text(encoding='utf-8'))['subnets']
+    chosen = choose(subnets, args.num)
+    alone = [train_alone(row, Path(args.work_dir) / f'{i:02d}', args) for i, row in enumerate(chosen)]
+    inherited = [row['score'] for row in chosen]
+    found = kendalltau(inherited, alone)
+    print(json.dumps(dict(kendall_tau=found.statistic, p_value=found.pvalue, num=args.num, inherited=inherited,
+                          alone=alone, ops=[row['ops'] for row in chosen])))
+
+
+if __name__ == '__main__':
+    run_tool(main)

@@ -1,0 +1,55 @@
+"""Scores random architectures of a supernet after recalibration: how good are the networks it holds, and how even?
+
+Prints one JSON line with mean, standard deviation, lowest and highest score; --out keeps every architecture's.
+"""
+import argparse
+import json
+
+import numpy as np
+from mmengine.config import DictAction
+
+from nasbnn_det.apis import run_tool
+from nasbnn_det.arch import Arch, count_ops
+from nasbnn_det.files import replace_text
+from nasbnn_det.search.offline import build_subnet_evaluator
+from nasbnn_det.supernet import extract_subnet, load_supernet
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config of the supernet or of its search: data and metrics')
+    parser.add_argument('supernet', help='checkpoint of the supernet')
+    parser.add_argument('--num', type=int, default=100, help='architectures to draw')
+    parser.add_argument('--seed', type=int, default=0, help='of the draw')
+    parser.add_argument('--score', default='accuracy/top1', help='metric')
+    parser.add_argument('--batches', type=int, default=10, help='training batches for recalibration')
+    parser.add_argument('--shape', type=int, nargs=2, default=[224, 224], help='input size in pixels for the OPs')
+    parser.add_argument('--out', help='JSON file with every score')
+    parser.add_argument('--work-dir', default='work_dirs/score_subnets', help='folder of the log')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    if args.num < 2:
+        raise ValueError(f'--num is {args.num}; a spread needs at least 2 architectures')
+    supernet = load_supernet(args.supernet)
+    evaluate = build_subnet_evaluator(args.config, args.work_dir, args.batches, args.cfg_options)
+    rng = np.random.default_rng(args.seed)
+    rows = []
+    for _ in range(args.num):
+        arch = Arch.random(supernet.space, rng)
+        ops = count_ops(arch, tuple(args.shape), supernet.num_classes).ops
+        rows.append(dict(ops=ops, score=float(evaluate(extract_subnet(supernet, arch))[args.score]),
+                         arch=arch.to_dict()))
+    scores = np.array([row['score'] for row in rows])
+    summary = dict(metric=args.score, num=args.num, seed=args.seed, mean=scores.mean(), std=scores.std(ddof=1),
+                   lowest=scores.min(), highest=scores.max())
+    if args.out:
+        replace_text(args.out, json.dumps(dict(summary=summary, subnets=rows), indent=1) + '\n')
+    print(json.dumps(summary))
+
+
+if __name__ == '__main__':
+    run_tool(main)
