@@ -5,7 +5,7 @@ import time
 
 # MMEngine writes "2026/11/21 10:00:00 - mmengine - INFO - message".
 _LOG = re.compile(r'- mmengine - INFO - (.*)$')
-_WORTH_SHOWING = re.compile(r'Epoch\(|generation|Iter\(|%')
+_WORTH_SHOWING = re.compile(r'Epoch\(|generation|search: |Iter\(|%')
 
 
 class Progress:

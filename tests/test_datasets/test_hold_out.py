@@ -26,10 +26,10 @@ def test_splits_every_class(folder):
 
 
 def test_mmpretrain_reads_the_lists(folder):
-    mmpretrain = pytest.importorskip('mmpretrain')
+    CustomDataset = pytest.importorskip('mmpretrain.datasets').CustomDataset
     kept, _ = hold_out(folder, 3, np.random.default_rng(0))
     (folder / 'train.txt').write_text(''.join(line + '\n' for line in kept))
-    data = mmpretrain.datasets.CustomDataset(data_root=str(folder), ann_file='train.txt', data_prefix='.', pipeline=[])
+    data = CustomDataset(data_root=str(folder), ann_file='train.txt', data_prefix='.', pipeline=[])
     assert len(data) == 6 and set(data.get_gt_labels()) == {0, 1}
 
 

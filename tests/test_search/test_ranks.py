@@ -110,51 +110,37 @@ def test_synchronised_batch_norm_is_that_of_the_whole_batch(tmp_path):
             assert (gradient - expected[name]).abs().max() <= 1e-3 * scale, name
 
 
-def use_ranks(rank):
-    """Results of both helpers as this process sees them."""
+def use_helpers(rank):
+    """What a process sees of the helpers: shared work, a result of the main process, a failure, images."""
     seen = []
 
     def square(x):
         seen.append(x)
         return x * x
 
-    return map_over_ranks(square, list(range(7))), seen, from_main(lambda: f'from {rank}')
-
-
-def test_items_are_shared_and_results_known_to_all(tmp_path):
-    (first, seen, word), (second, others, same) = in_two_processes(use_ranks, tmp_path)
-    assert first == second == [x * x for x in range(7)]
-    assert seen == [0, 2, 4, 6] and others == [1, 3, 5]
-    assert word == same == 'from 0'
-
-
-def fail_in_one(rank):
-    """What each process is told when a function fails in process 1."""
+    found = dict(squares=map_over_ranks(square, list(range(7))), seen=seen, word=from_main(lambda: f'from {rank}'))
     try:
         map_over_ranks(lambda x: 1 / (x - 1), [0, 1, 2])
     except (ZeroDivisionError, RuntimeError) as error:
-        return f'{type(error).__name__}: {error}'
-
-
-def test_a_failure_ends_all_processes(tmp_path):
-    told = in_two_processes(fail_in_one, tmp_path)
-    assert 'another process failed: process 1' in told[0] and told[1].startswith('ZeroDivisionError')
-
-
-def load_all(rank):
-    """Indices a process sees, in order, by the loader without and with shuffling."""
-    dataset = list(range(11))
+        found['failure'] = f'{type(error).__name__}: {error}'
     from mmengine.dataset import DefaultSampler
+    dataset = list(range(11))
     own = torch.utils.data.DataLoader(dataset, batch_size=4, sampler=DefaultSampler(dataset, shuffle=False))
-    return [[int(i) for batch in loader for i in batch]
-            for loader in (own, whole_dataloader(own), whole_dataloader(own, 3))]
+    for name, loader in (('own', own), ('whole', whole_dataloader(own)), ('shuffled', whole_dataloader(own, 3))):
+        found[name] = [int(i) for batch in loader for i in batch]
+    return found
 
 
-def test_every_process_sees_every_image_once(tmp_path):
-    first, second = in_two_processes(load_all, tmp_path)
-    assert first[0] != second[0], 'the stock sampler is expected to split'
-    assert first[1] == second[1] == list(range(11))
-    assert first[2] == second[2] and first[2] != first[1] and sorted(first[2]) == first[1]
+def test_helpers_share_work_and_failures_and_show_every_process_every_image(tmp_path):
+    first, second = in_two_processes(use_helpers, tmp_path)
+    assert first['squares'] == second['squares'] == [x * x for x in range(7)]
+    assert first['seen'] == [0, 2, 4, 6] and second['seen'] == [1, 3, 5]
+    assert first['word'] == second['word'] == 'from 0'
+    assert 'another process failed: process 1' in first['failure']
+    assert second['failure'].startswith('ZeroDivisionError')
+    assert first['own'] != second['own'], 'the stock sampler is expected to split'
+    assert first['whole'] == second['whole'] == list(range(11))
+    assert first['shuffled'] == second['shuffled'] != first['whole'] == sorted(first['shuffled'])
 
 
 def search(work_dir, root, supernet, processes, *extra):

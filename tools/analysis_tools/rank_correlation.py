@@ -60,6 +60,8 @@ def main() -> None:
     alone = [train_alone(row, Path(args.work_dir) / f'{i:02d}', args) for i, row in enumerate(chosen)]
     inherited = [row['score'] for row in chosen]
     found = kendalltau(inherited, alone)
+    metrics = {'rank/kendall_tau': found.statistic, 'rank/p_value': found.pvalue}
+    replace_text(Path(args.work_dir) / 'result.json', json.dumps(dict(metrics=metrics), indent=1) + '\n')
     print(json.dumps(dict(kendall_tau=found.statistic, p_value=found.pvalue, num=args.num, inherited=inherited,
                           alone=alone, ops=[row['ops'] for row in chosen])))
 

@@ -1,9 +1,10 @@
 """Scores random architectures of a supernet after recalibration: how good are the networks it holds, and how even?
 
-Prints one JSON line with mean, standard deviation, lowest and highest score; --out keeps every architecture's.
+Prints one JSON line with mean, standard deviation, lowest and highest score; scores.json has every architecture's.
 """
 import argparse
 import json
+from pathlib import Path
 
 import numpy as np
 from mmengine.config import DictAction
@@ -24,8 +25,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--score', default='accuracy/top1', help='metric')
     parser.add_argument('--batches', type=int, default=10, help='training batches for recalibration')
     parser.add_argument('--shape', type=int, nargs=2, default=[224, 224], help='input size in pixels for the OPs')
-    parser.add_argument('--out', help='JSON file with every score')
-    parser.add_argument('--work-dir', default='work_dirs/score_subnets', help='folder of the log')
+    parser.add_argument('--out', help='file with every score; scores.json in the work directory if not given')
+    parser.add_argument('--work-dir', default='work_dirs/score_subnets', help='folder of the log and of result.json')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
     return parser.parse_args()
 
@@ -46,8 +47,10 @@ def main() -> None:
     scores = np.array([row['score'] for row in rows])
     summary = dict(metric=args.score, num=args.num, seed=args.seed, mean=scores.mean(), std=scores.std(ddof=1),
                    lowest=scores.min(), highest=scores.max())
-    if args.out:
-        replace_text(args.out, json.dumps(dict(summary=summary, subnets=rows), indent=1) + '\n')
+    scores_file = Path(args.out or Path(args.work_dir) / 'scores.json')
+    replace_text(scores_file, json.dumps(dict(summary=summary, subnets=rows), indent=1) + '\n')
+    metrics = {f'random_subnets/{key}': summary[key] for key in ('mean', 'std', 'lowest', 'highest')}
+    replace_text(Path(args.work_dir) / 'result.json', json.dumps(dict(metrics=metrics), indent=1) + '\n')
     print(json.dumps(summary))
 
 

@@ -6,7 +6,7 @@ _base_ = [
     '../_base_/default_runtime_cls.py',
 ]
 
-max_epochs = 8
+max_epochs = 12
 model = dict(head=dict(num_classes=10), data_preprocessor=_base_.data_preprocessor)
 optim_wrapper = dict(
     optimizer=dict(lr=2.5e-3),

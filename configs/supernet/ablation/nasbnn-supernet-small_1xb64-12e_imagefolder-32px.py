@@ -5,10 +5,10 @@ _base_ = [
     '../../_base_/default_runtime_cls.py',
 ]
 
-max_epochs = 8
+max_epochs = 12
 # Rows of channels, depths, kernels, groups of the k x k and of the 1 x 1 convolution, stride.
 space = [
-    [[16, 24], [1], [3], [1], [1], 1],
+    [[16, 24], [1], [3], [1], [1], 2],
     [[32, 48], [1, 2], [3], [1], [1], 2],
     [[64, 96], [1, 2], [3, 5], [1, 2], [1], 2],
     [[128, 192], [2, 3], [3, 5], [2, 4], [1], 2],
