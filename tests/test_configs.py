@@ -39,8 +39,8 @@ def load(path, data_root, work_dir):
                 cfg[name].dataset.metainfo = dict(classes=CLASSES)
             else:
                 cfg[name].dataset = dict(
-                    type='CustomDataset', data_root=str(data_root), data_prefix=f'cls/{split}',
-                    pipeline=[dict(type='LoadImageFromFile'), *map(shrunk, without_loading(cfg[name].dataset.pipeline))])
+                    type='CustomDataset', data_root=str(data_root), data_prefix=f'cls/{split}', indices=4,
+                    pipeline=[shrunk(step) for step in with_loading(cfg[name].dataset.pipeline)])
     if path in FINETUNES:
         arch = Arch.smallest(SPACES['tiny'] if 'imagenet' not in path else SPACES['imagenet'])
         net = extract_subnet(Supernet(arch.space, len(CLASSES)), arch)
@@ -61,9 +61,10 @@ def load(path, data_root, work_dir):
     return cfg
 
 
-def without_loading(pipeline):
-    """A pipeline after the step that loads; data sets that hold arrays have none."""
-    return [step for step in pipeline if 'LoadImage' not in step['type']]
+def with_loading(pipeline):
+    """A pipeline that begins with loading; data sets that hold arrays have none."""
+    loads = any('LoadImage' in step['type'] for step in pipeline)
+    return pipeline if loads else [dict(type='LoadImageFromFile'), *pipeline]
 
 
 def shrunk(step):

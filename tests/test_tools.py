@@ -47,6 +47,11 @@ def bad_inputs(tmp_path, root):
     return {
         'unknown space': (['tools/train.py', SUPERNET, '--cfg-options', 'model.space=big'],
                           "unknown search space 'big'; allowed are cifar, imagenet, tiny"),
+        'unknown setting': (['tools/train.py', SUPERNET, '--cfg-options', 'model.binarization.bi_transfrom=False'],
+                            'binarization has no bi_transfrom; allowed are bi_transform, weight_norm'),
+        "a tool's own": (['tools/analysis_tools/score_subnets.py', SUPERNET, wrong, '--num', '1'],
+                         'a spread needs at least 2'),
+        'no scores': (['tools/analysis_tools/rank_correlation.py', SUPERNET, no_coco], "can't be read as scores"),
         'wrong keys': (['tools/test.py', DETECTOR, wrong, *data], 'has wrong keys for this network'),
         'no coco json': (['tools/train.py', DETECTOR, *data, f'train_dataloader.dataset.ann_file={no_coco}'],
                          str(no_coco)),
@@ -56,7 +61,8 @@ def bad_inputs(tmp_path, root):
     }
 
 
-@pytest.mark.parametrize('case', ['unknown space', 'wrong keys', 'no coco json', 'illegal arch'])
+@pytest.mark.parametrize('case', ['unknown space', 'unknown setting', "a tool's own", 'no scores', 'wrong keys', 'no coco json',
+                                  'illegal arch'])
 def test_bad_input_ends_in_one_sentence(case, tiny_shapes, tmp_path):
     command, message = bad_inputs(tmp_path, tiny_shapes)[case]
     if command[0] == 'tools/train.py':

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trains or searches on several GPUs of one machine: dist_train.sh CONFIG GPUS [arguments of train.py].
-# NNODES, NODE_RANK, MASTER_ADDR and PORT make it several machines. Without a GPU the processes talk over gloo.
+# NNODES, NODE_RANK, MASTER_ADDR and PORT make it several machines. Without a GPU, supernet training and search run over gloo.
 set -e
 CONFIG=${1:?usage: dist_train.sh CONFIG GPUS [arguments of train.py]}
 GPUS=${2:?usage: dist_train.sh CONFIG GPUS [arguments of train.py]}

@@ -48,8 +48,9 @@ def load_config(args: argparse.Namespace) -> Config:
     if args.out:
         if not args.out.endswith(('.pkl', '.pickle')):
             raise ValueError(f"--out '{args.out}' is no pickle file; its name must end in .pkl or .pickle")
+        dump = 'DumpDetResults' if cfg.get('default_scope') == 'mmdet' else 'DumpResults'
         evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
-        cfg.test_evaluator = [*evaluators, dict(type='DumpDetResults', out_file_path=args.out)]
+        cfg.test_evaluator = [*evaluators, dict(type=dump, out_file_path=args.out)]
     return cfg
 
 

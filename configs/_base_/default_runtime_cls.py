@@ -2,6 +2,6 @@ _base_ = 'mmpretrain::_base_/default_runtime.py'
 
 custom_imports = dict(imports=['nasbnn_det'], allow_failed_imports=False)
 default_hooks = dict(
-    logger=dict(interval=20), checkpoint=dict(interval=1, max_keep_ckpts=1), visualization=dict(enable=False))
+    logger=dict(interval=20), checkpoint=dict(interval=1, max_keep_ckpts=2), visualization=dict(enable=False))
 log_processor = dict(window_size=20)
 randomness = dict(seed=0)

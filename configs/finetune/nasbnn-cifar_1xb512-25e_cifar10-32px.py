@@ -16,3 +16,6 @@ model = dict(
         init_cfg=dict(type='Pretrained', checkpoint=subnet)),
     data_preprocessor=_base_.data_preprocessor)
 train_dataloader = dict(batch_size=512)
+test_dataloader = _base_.val_dataloader
+test_cfg = dict()
+test_evaluator = _base_.val_evaluator

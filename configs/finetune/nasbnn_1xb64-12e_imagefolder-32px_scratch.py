@@ -13,3 +13,6 @@ optim_wrapper = dict(
     paramwise_cfg=dict(custom_keys={'.step': dict(lr_mult=0.01), 'head.fc': dict(lr_mult=0.1)}))
 param_scheduler = dict(end=max_epochs, T_max=max_epochs, convert_to_iter_based=True)
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+test_dataloader = _base_.val_dataloader
+test_cfg = dict()
+test_evaluator = _base_.val_evaluator

@@ -45,8 +45,9 @@ stages = [
         name='detector',
         tool='tools/train.py',
         args=[detector_config, '--work-dir', '{stage_dir}'],
+        # Evaluated by a stage of its own.
         cfg_options={**det_data, **found, 'model.backbone.init_cfg.type': 'Pretrained',
-                     'model.backbone.init_cfg.checkpoint': '{extract}/subnet.pth'},
+                     'model.backbone.init_cfg.checkpoint': '{extract}/subnet.pth', 'train_cfg.val_begin': 99},
         resume=True),
     dict(
         name='operations',

@@ -9,4 +9,5 @@ train_cfg = dict(
     recalibration_batches=10,
     evolution=dict(num_random=256, num_mutants=64, num_crossovers=64, generations=10, bucket=0.25e6),
     seed=0)
-train_dataloader = dict(batch_size=1024)
+# Recalibration sees what the network will see: no augmentation.
+train_dataloader = dict(batch_size=1024, dataset=dict(pipeline=_base_.test_pipeline))

@@ -21,11 +21,12 @@ def run_tool(main: Callable[[], None]) -> None:
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Whether the error was raised in this package, at the innermost frame."""
+    """Whether the error was raised in this package or in the tool itself, at the innermost frame."""
     trace = error.__traceback__
     while trace.tb_next is not None:
         trace = trace.tb_next
-    return 'nasbnn_det' in trace.tb_frame.f_globals.get('__name__', '')
+    name = trace.tb_frame.f_globals.get('__name__', '')
+    return name == '__main__' or 'nasbnn_det' in name
 
 
 def _first_sentence(error: BaseException) -> str:

@@ -4,7 +4,7 @@ from typing import List, Tuple
 
 import numpy as np
 
-_IMAGES = {'.jpg', '.jpeg', '.png', '.bmp', '.ppm', '.webp'}
+_IMAGES = {'.jpg', '.jpeg', '.png', '.bmp', '.pgm', '.ppm', '.tif', '.webp'}
 
 
 def hold_out(root: Path, per_class: int, rng: np.random.Generator) -> Tuple[List[str], List[str]]:

@@ -1,6 +1,7 @@
 """Bounds of a search beside its window of OPs: parameters, latency, or whatever a callable measures."""
 import importlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Callable, Dict, List, Union
 
 from ..arch import Arch
@@ -27,7 +28,8 @@ def build_limits(config: Dict[str, Union[float, Dict[str, Any]]], num_classes: i
     Args:
         config (dict): ``params=2e6`` bounds the number of parameters, ``bytes=5e5`` their size. Any other name, such
             as latency, takes ``dict(measure='package.module:function', most=3.0)``: the function is called with an
-            :class:`Arch`, once per candidate, in the main process.
+            :class:`Arch`, in the main process, once for each that is drawn. A search can be repeated and continued
+            exactly only if it always gives the same number for the same architecture.
         num_classes (int): Classes of the supernet.
 
     Raises:
@@ -40,7 +42,7 @@ def build_limits(config: Dict[str, Union[float, Dict[str, Any]]], num_classes: i
         if name in known and isinstance(entry, (int, float)):
             limits.append(Limit(name, known[name], float(entry)))
         elif isinstance(entry, dict) and set(entry) == {'measure', 'most'}:
-            limits.append(Limit(name, _import(name, entry['measure']), float(entry['most'])))
+            limits.append(Limit(name, lru_cache(maxsize=None)(_import(name, entry['measure'])), float(entry['most'])))
         else:
             raise ValueError(f'limit {name}={entry!r} can\'t be understood; allowed are params=NUMBER, bytes=NUMBER, or '
                              "any name with dict(measure='package.module:function', most=NUMBER)")
@@ -48,10 +50,11 @@ def build_limits(config: Dict[str, Union[float, Dict[str, Any]]], num_classes: i
 
 
 def _import(name: str, path: Any) -> Callable[[Arch], float]:
-    if callable(path):
-        return path
     module, _, function = str(path).partition(':')
     try:
-        return getattr(importlib.import_module(module), function)
+        found = getattr(importlib.import_module(module), function)
+        if not callable(found):
+            raise ValueError('it is no function')
+        return found
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(f"limit {name}: '{path}' can't be imported ({error}); write 'package.module:function'") from error

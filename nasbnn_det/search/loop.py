@@ -1,4 +1,6 @@
 """The loops MMEngine's Runner runs: the evolutionary search, and the validation of a supernet."""
+import hashlib
+import json
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
@@ -10,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from ..analysis.plots import plot_front
 from ..arch import Arch, count_ops
+from ..checked import build_checked
 from ..registry import LOOPS
 from ..supernet import Supernet, extract_subnet, file_sha256, load_supernet
 from .evaluator import SubnetEvaluator
@@ -24,6 +27,19 @@ from .state import SearchFiles
 def _preprocessor(runner: Any) -> Any:
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     return model.data_preprocessor
+
+
+def _data_hash(cfg: Any) -> str:
+    """Changes with whatever a score depends on beside the network: images, preprocessing, batches, metrics.
+
+    Where the images lie does not count, so that data may move between a search and its continuation.
+    """
+    loaders = [{key: value for key, value in cfg.get(name, {}).items() if key in ('batch_size', 'dataset')}
+               for name in ('train_dataloader', 'val_dataloader')]
+    for loader in loaders:
+        loader['dataset'] = {k: v for k, v in loader.get('dataset', {}).items() if k != 'data_root'}
+    facts = [loaders, cfg.get('val_evaluator'), cfg.get('model', {}).get('data_preprocessor')]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 @LOOPS.register_module()
@@ -74,7 +90,7 @@ class EvolutionSearchLoop(BaseLoop):
         self.score = score
         self.recalibration_batches = recalibration_batches
         window = OpsWindow(float(ops_range[0]) * 1e6, float(ops_range[1]) * 1e6)
-        config = EvolutionConfig(**(evolution or {}))
+        config = build_checked(EvolutionConfig, evolution, 'train_cfg.evolution')
         self.seed = seed
         self.evolution = Evolution(self.supernet.space, window, self.count, config, seed,
                                    build_limits(limits or {}, self.supernet.num_classes))
@@ -84,11 +100,13 @@ class EvolutionSearchLoop(BaseLoop):
             supernet_sha256=file_sha256(supernet), seed=seed)
         identity = dict(self.info, space=self.supernet.space.to_dict(), window=[window.low, window.high],
                         evolution=vars(config), recalibration_batches=recalibration_batches,
-                        limits={name: str(limit) for name, limit in (limits or {}).items()})
+                        limits=limits or {}, data=_data_hash(runner.cfg))
         self.files = SearchFiles(Path(runner.work_dir), identity)
-        state = from_main(lambda: self._stored_state(runner._resume))
+        state = from_main(self.files.load_state) if runner._resume else None
         if state is not None:
             self.evolution.load_state_dict(state)
+        # An earlier search's state is set aside when this one has something to put in its place.
+        self._begins_anew = not runner._resume
         # A first generation drawn now ends an infeasible window before data is loaded.
         self._proposed = self._propose()
         super().__init__(runner, dataloader)
@@ -126,13 +144,6 @@ class EvolutionSearchLoop(BaseLoop):
         """All generations, the random one included."""
         return self.evolution.config.generations + 1
 
-    def _stored_state(self, resume: bool) -> Optional[Dict[str, Any]]:
-        """The state to continue from, if that is wanted; else an earlier search's is set aside."""
-        if resume:
-            return self.files.load_state()
-        self.files.set_state_aside()
-        return None
-
     def _propose(self) -> List[Arch]:
         """The current generation, the same in all processes; empty where all are done."""
         return from_main(lambda: [] if self.evolution.finished else self.evolution.propose())
@@ -143,7 +154,9 @@ class EvolutionSearchLoop(BaseLoop):
         loop = self.runner.val_loop
         evaluate = SubnetEvaluator(_preprocessor(self.runner), self.dataloader, self.recalibration_batches,
                                    loop.dataloader, loop.evaluator, self.seed)
-        progress = SearchProgress(self.runner.logger, self.runner.visualizer, self.max_iters, self.iter)
+        progress = SearchProgress(
+            self.runner.logger, self.runner.visualizer, self.max_iters, self.iter,
+            max((entry.score for entry in self.evolution.visited.values()), default=None))
 
         def score(arch: Arch) -> float:
             value = self._score(evaluate, arch)
@@ -167,6 +180,9 @@ class EvolutionSearchLoop(BaseLoop):
         return float(metrics[self.score])
 
     def _save(self) -> None:
+        if self._begins_anew:
+            self.files.set_state_aside()
+            self._begins_anew = False
         front = self.evolution.front()
         visited = list(self.evolution.visited.values())
         self.files.save_front(front, self.info)

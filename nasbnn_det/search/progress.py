@@ -3,6 +3,7 @@ import sys
 import time
 from typing import Any, Optional
 
+from mmengine.dist import get_rank
 from tqdm import tqdm
 
 
@@ -14,15 +15,18 @@ class SearchProgress:
         visualizer (Visualizer): Any of MMEngine's; gets ``search/...`` scalars over the number of candidates.
         total (int): Candidates of the whole search.
         done (int): Candidates evaluated before, by an earlier run.
+        best (float, optional): Best score of that run. Within a generation the best of the main process's share is
+            reported, after it that of all. Defaults to None.
         interval (float): Seconds between two reports. Defaults to 10.
     """
 
-    def __init__(self, logger: Any, visualizer: Any, total: int, done: int, interval: float = 10.0) -> None:
+    def __init__(self, logger: Any, visualizer: Any, total: int, done: int,
+                 best: Optional[float] = None, interval: float = 10.0) -> None:
         self.logger, self.visualizer, self.interval = logger, visualizer, interval
         self.total, self.before, self.done = total, done, done
         self.start = self.reported = time.time()
-        self.best: Optional[float] = None
-        self.bar = tqdm(total=total, initial=done, unit='arch', disable=not sys.stderr.isatty(), leave=False)
+        self.best = best
+        self.bar = tqdm(total=total, initial=done, unit='arch', disable=get_rank() != 0 or not sys.stderr.isatty(), leave=False)
 
     def candidate(self, score: float, number: int = 1) -> None:
         """A candidate was scored here, while other processes scored ``number - 1`` more."""

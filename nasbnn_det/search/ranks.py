@@ -38,7 +38,21 @@ def map_over_ranks(function: Callable[[_Item], _Result], items: Sequence[_Item])
 
 
 def from_main(make: Callable[[], Any]) -> Any:
-    """Calls a function in the main process alone and gives its result to all."""
-    box = [make() if get_rank() == 0 else None]
+    """Calls a function in the main process alone and gives its result to all.
+
+    Raises:
+        Exception: In the main process, what the function raised.
+        SystemExit: In the others then; the main process says why.
+    """
+    box, error = [None, False], None
+    if get_rank() == 0:
+        try:
+            box[0] = make()
+        except Exception as caught:  # the others must not wait forever
+            box[1], error = True, caught
     broadcast_object_list(box)
+    if error is not None:
+        raise error
+    if box[1]:
+        raise SystemExit(1)
     return box[0]

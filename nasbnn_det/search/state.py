@@ -53,9 +53,13 @@ class SearchFiles:
         return body['evolution']
 
     def set_state_aside(self) -> None:
-        """Renames an earlier search's state to ``search_state.json.bak``: a new search loses nothing."""
+        """Renames an earlier search's state to ``search_state.json.bak``, or the first free name after it."""
         if self.state_path.exists():
-            os.replace(self.state_path, self.state_path.with_name(self.state_path.name + '.bak'))
+            aside, number = self.state_path.with_name(self.state_path.name + '.bak'), 0
+            while aside.exists():
+                number += 1
+                aside = self.state_path.with_name(f'{self.state_path.name}.bak{number}')
+            os.replace(self.state_path, aside)
 
     def save_state(self, evolution: Dict[str, Any]) -> None:
         """Writes the state atomically."""

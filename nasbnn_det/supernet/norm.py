@@ -26,7 +26,8 @@ class SlicedBatchNorm2d(nn.BatchNorm2d):
 
     def _forward_synchronised(self, x: Tensor) -> Tensor:
         """Written out, because PyTorch's SyncBatchNorm knows neither slices nor CPUs."""
-        c = x.shape[1]
+        # Sums over a large map leave half precision.
+        c, dtype, x = x.shape[1], x.dtype, x.float()
         count = x.new_full((1, ), x.numel() / c)
         sums = torch.cat([x.sum((0, 2, 3)), count])
         sums = dist.nn.functional.all_reduce(sums)
@@ -38,7 +39,7 @@ class SlicedBatchNorm2d(nn.BatchNorm2d):
             self.running_mean[:c].lerp_(mean, self.momentum)
             self.running_var[:c].lerp_(variance * count / (count - 1), self.momentum)
         scale = self.weight[:c] * (variance + self.eps).rsqrt()
-        return centred * scale.view(-1, 1, 1) + self.bias[:c].view(-1, 1, 1)
+        return (centred * scale.view(-1, 1, 1) + self.bias[:c].view(-1, 1, 1)).to(dtype)
 
 
 def sync_batch_norms(module: nn.Module, sync: bool) -> None:

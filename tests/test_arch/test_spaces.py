@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from random_spaces import archs, spaces
 from test_arch_values import enumerate_archs, small_space
 
-from nasbnn_det.arch import SPACES, Arch, Ops, SearchSpace, StageSpec, conv_macs, count_ops, get_space
+from nasbnn_det.arch import (SPACES, Arch, Ops, SearchSpace, StageSpec, conv_macs, count_ops, get_space,
+                             read_space)
 
 STEM = [[16], [1], [3], [1], [1], 2]
 GOOD = [[16, 32], [1, 2], [3, 5], [1, 2], [1], 2]
@@ -146,3 +147,22 @@ def test_published_range():
 def test_stage_spec_lists_become_tuples():
     spec = StageSpec([8, 16], [1], [3, 5], [1], [1, 2], 2)
     assert spec.channels == (8, 16) and spec.block_choices == 4 and hash(spec)
+
+
+def test_a_space_is_read_by_name_or_file(tmp_path):
+    (tmp_path / 'table.json').write_text(json.dumps(SPACES['tiny'].to_table()))
+    (tmp_path / 'dict.json').write_text(json.dumps(SPACES['tiny'].to_dict()))
+    assert read_space('tiny') == read_space(tmp_path / 'dict.json') == SPACES['tiny']
+    assert read_space(tmp_path / 'table.json').stages == SPACES['tiny'].stages
+
+
+@pytest.mark.parametrize('name, text, error, words', [
+    ('none.json', None, FileNotFoundError, 'does not exist; give a JSON file with its table, or one of cifar'),
+    ('bad.json', '{', ValueError, 'is no JSON'),
+    ('bad.json', '[1]', ValueError, 'a space is a list of rows'),
+])
+def test_a_file_that_is_no_space_is_named(tmp_path, name, text, error, words):
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(error, match=words):
+        read_space(tmp_path / name)

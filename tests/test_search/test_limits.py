@@ -51,6 +51,7 @@ def test_a_limit_nothing_keeps_is_named_with_the_nearest_value():
     (dict(latency=3), 'latency=3 can.t be understood; allowed are params=NUMBER'),
     (dict(latency=dict(measure='nowhere:function', most=3)), "'nowhere:function' can't be imported"),
     (dict(latency=dict(measure='os:nothing', most=3)), "'os:nothing' can't be imported"),
+    (dict(latency=dict(measure='os:name', most=3)), 'it is no function'),
     (dict(params='many'), "params='many' can't be understood"),
 ])
 def test_wrong_limits_are_named(limits, words):

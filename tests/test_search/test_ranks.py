@@ -118,11 +118,18 @@ def use_helpers(rank):
         seen.append(x)
         return x * x
 
+    def refuse():
+        raise ValueError('refused')
+
     found = dict(squares=map_over_ranks(square, list(range(7))), seen=seen, word=from_main(lambda: f'from {rank}'))
     try:
         map_over_ranks(lambda x: 1 / (x - 1), [0, 1, 2])
     except (ZeroDivisionError, RuntimeError) as error:
         found['failure'] = f'{type(error).__name__}: {error}'
+    try:
+        from_main(refuse)
+    except (ValueError, SystemExit) as error:
+        found['refused'] = repr(error)
     from mmengine.dataset import DefaultSampler
     dataset = list(range(11))
     own = torch.utils.data.DataLoader(dataset, batch_size=4, sampler=DefaultSampler(dataset, shuffle=False))
@@ -138,9 +145,12 @@ def test_helpers_share_work_and_failures_and_show_every_process_every_image(tmp_
     assert first['word'] == second['word'] == 'from 0'
     assert 'another process failed: process 1' in first['failure']
     assert second['failure'].startswith('ZeroDivisionError')
+    assert (first['refused'], second['refused']) == ("ValueError('refused')", 'SystemExit(1)')
     assert first['own'] != second['own'], 'the stock sampler is expected to split'
     assert first['whole'] == second['whole'] == list(range(11))
-    assert first['shuffled'] == second['shuffled'] != first['whole'] == sorted(first['shuffled'])
+    # Two full batches of four; a smaller last one would weigh too much in a recalibration.
+    assert first['shuffled'] == second['shuffled'] and first['shuffled'] != first['whole'][:8]
+    assert len(set(first['shuffled'])) == 8 and set(first['shuffled']) < set(first['whole'])
 
 
 def search(work_dir, root, supernet, processes, *extra):

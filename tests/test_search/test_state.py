@@ -92,3 +92,14 @@ def test_front_and_history(files):
     rows = [json.loads(line) for line in files.history_path.read_text().splitlines()]
     assert [FrontEntry(Arch.from_dict(r['arch']), r['ops'], r['score']) for r in rows] == entries
     assert not list(files.folder.glob('*.part'))
+
+
+def test_states_set_aside_never_replace_each_other(files):
+    for generation in (4, 5, 6):
+        files.save_state(dict(STATE, generation=generation))
+        files.set_state_aside()
+    assert files.load_state() is None
+    names = sorted(p.name for p in files.folder.iterdir())
+    assert names == ['search_state.json.bak', 'search_state.json.bak1', 'search_state.json.bak2']
+    found = [json.loads((files.folder / name).read_text())['body']['evolution']['generation'] for name in names]
+    assert found == [4, 5, 6]

@@ -39,7 +39,11 @@ def parse_args() -> argparse.Namespace:
 def read_arch(spec: str) -> Arch:
     """An architecture as configs name it, or the one of a list of release rows that is nearest to some OPs."""
     path, _, target = spec.partition('#')
-    data = json.loads(Path(path).read_text(encoding='utf-8'))
+    try:
+        data = json.loads(Path(path).read_text(encoding='utf-8'))
+    except (FileNotFoundError, ValueError) as error:
+        raise ValueError(f"'{path}' can't be read ({error}); allowed is an architecture, a front, or a JSON of archs"
+                         ) from error
     if not isinstance(data, dict) or 'archs' not in data:
         return load_arch(spec)
     row = min(data['archs'], key=lambda a: abs(a['ops_m'] - float(target or 0)))

@@ -21,10 +21,18 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config of a found network as a classifier')
     parser.add_argument('scores', help='JSON file of score_subnets.py')
     parser.add_argument('--num', type=int, default=8, help='architectures to train, evenly spread over the OPs')
-    parser.add_argument('--score', default='accuracy/top1', help='metric')
     parser.add_argument('--work-dir', default='work_dirs/rank_correlation', help='folder of the trainings')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
     return parser.parse_args()
+
+
+def read_scores(path: str) -> dict:
+    """What score_subnets.py wrote."""
+    try:
+        scores = json.loads(Path(path).read_text(encoding='utf-8'))
+        return dict(subnets=scores['subnets'], summary=scores['summary'])
+    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"'{path}' can't be read as scores ({error!r}); allowed is what score_subnets.py wrote") from error
 
 
 def choose(subnets: list, num: int) -> list:
@@ -39,7 +47,11 @@ def train_alone(row: dict, folder: Path, args: argparse.Namespace) -> float:
     """The score of an architecture trained from random weights."""
     result = folder / 'result.json'
     if result.is_file():
-        return json.loads(result.read_text(encoding='utf-8'))['score']
+        stored = json.loads(result.read_text(encoding='utf-8'))
+        if stored['arch'] != row['arch']:
+            raise ValueError(f"'{result}' is of another architecture; move '{folder.parent}' away or name another "
+                             '--work-dir')
+        return stored['score']
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     cfg.work_dir, cfg.experiment_name = str(folder), folder.name
@@ -55,8 +67,9 @@ def train_alone(row: dict, folder: Path, args: argparse.Namespace) -> float:
 
 def main() -> None:
     args = parse_args()
-    subnets = json.loads(Path(args.scores).read_text(encoding='utf-8'))['subnets']
-    chosen = choose(subnets, args.num)
+    scores = read_scores(args.scores)
+    chosen = choose(scores['subnets'], args.num)
+    args.score = scores['summary']['metric']
     alone = [train_alone(row, Path(args.work_dir) / f'{i:02d}', args) for i, row in enumerate(chosen)]
     inherited = [row['score'] for row in chosen]
     found = kendalltau(inherited, alone)

@@ -42,8 +42,10 @@ def main() -> None:
     for _ in range(args.num):
         arch = Arch.random(supernet.space, rng)
         ops = count_ops(arch, tuple(args.shape), supernet.num_classes).ops
-        rows.append(dict(ops=ops, score=float(evaluate(extract_subnet(supernet, arch))[args.score]),
-                         arch=arch.to_dict()))
+        metrics = evaluate(extract_subnet(supernet, arch))
+        if args.score not in metrics:
+            raise ValueError(f"the evaluator gives no metric '{args.score}'; it gives {', '.join(metrics)}")
+        rows.append(dict(ops=ops, score=float(metrics[args.score]), arch=arch.to_dict()))
     scores = np.array([row['score'] for row in rows])
     summary = dict(metric=args.score, num=args.num, seed=args.seed, mean=scores.mean(), std=scores.std(ddof=1),
                    lowest=scores.min(), highest=scores.max())

@@ -8,6 +8,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ...arch import Arch, arch_channels, load_arch
 from ...binary import Binarization
+from ...checked import build_checked
 from ...registry import MODELS
 from ...supernet import build_features, load_subnet_state
 from ...supernet.checkpoint import check_keys
@@ -54,7 +55,7 @@ class NASBNN(BaseModule):
                  precision: str = 'binary',
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
-        self.binarization = Binarization(**(binarization or {}))
+        self.binarization = build_checked(Binarization, binarization, 'binarization')
         self.arch = load_arch(arch)
         self.out_channels = arch_channels(self.arch, out_indices)
         if not -1 <= frozen_stages < len(self.arch.stages):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...arch import Arch, get_space
 from ...binary import Binarization
+from ...checked import build_checked
 from ...registry import MODELS
 from ...supernet import Supernet, bi_teacher_passes, sync_batch_norms
 
@@ -58,7 +59,7 @@ class SupernetClassifier(BaseModel):
         space = get_space(space)
         if non_decreasing is not None:
             space = replace(space, non_decreasing=non_decreasing)
-        self.supernet = Supernet(space, num_classes, Binarization(**(binarization or {})))
+        self.supernet = Supernet(space, num_classes, build_checked(Binarization, binarization, 'binarization'))
         sync_batch_norms(self.supernet, sync_bn)
         self.num_random = num_random
         self.label_smoothing = label_smoothing
