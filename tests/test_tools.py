@@ -79,3 +79,34 @@ def test_get_ops_prints_one_json_object():
     result = json.loads(done.stdout.strip().splitlines()[-1])
     assert result['binary_share'] >= 0.95
     assert result['ops'] == pytest.approx(result['flops'] + result['bops'] / 64)
+
+
+def test_scores_of_subnets_and_their_rank_correlation(tiny_shapes, tmp_path):
+    import torch
+    from mmengine.config import Config
+    from nasbnn_det.supernet import Supernet, save_supernet
+    config, = (ROOT / 'configs/supernet/ablation').glob('nasbnn-supernet-small_1xb*.py')
+    alone, = (ROOT / 'configs/finetune').glob('*_scratch.py')
+    torch.manual_seed(0)
+    save_supernet(tmp_path / 'supernet.pth', Supernet(Config.fromfile(config).space, 5))
+    data = ['--cfg-options', *(f'{split}_dataloader.dataset.{key}' for split in ('train', 'val')
+                               for key in (f'data_root={tiny_shapes}', f'data_prefix=cls/{split}')),
+            'train_dataloader.batch_size=5', 'train_dataloader.num_workers=0',
+            'train_dataloader.persistent_workers=False']
+    scored = run('tools/analysis_tools/score_subnets.py', config, tmp_path / 'supernet.pth', '--num', '3', '--batches', '2',
+                 '--work-dir', tmp_path, *data, 'model.num_classes=5', 'model.data_preprocessor.num_classes=5')
+    assert scored.returncode == 0, scored.stderr
+    summary = json.loads(scored.stdout.strip().splitlines()[-1])
+    subnets = json.loads((tmp_path / 'scores.json').read_text())['subnets']
+    assert summary['num'] == len(subnets) == 3
+    assert summary['mean'] == pytest.approx(sum(row['score'] for row in subnets) / 3)
+    command = ['tools/analysis_tools/rank_correlation.py', alone, tmp_path / 'scores.json', '--num', '2', '--work-dir',
+               tmp_path / 'alone', *data, 'model.head.num_classes=5', 'model.data_preprocessor.num_classes=5',
+               'train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
+    first = run(*command)
+    assert first.returncode == 0, first.stderr
+    result = json.loads(first.stdout.strip().splitlines()[-1])
+    assert len(result['alone']) == 2 and set(result['inherited']) <= {row['score'] for row in subnets}
+    # What is trained is not trained again.
+    again = run(*command)
+    assert 'Epoch(train)' not in again.stdout and json.loads(again.stdout.strip().splitlines()[-1]) == result

@@ -132,7 +132,7 @@ def crossover(first: Arch, second: Arch, rng: np.random.Generator) -> Arch:
 
 
 def sample_in_window(space: SearchSpace, window: OpsWindow, count: Callable[[Arch], float],
-                     rng: np.random.Generator, tries: int = 100) -> Arch:
+                     rng: np.random.Generator, tries: int = 60) -> Arch:
     """Draws a random architecture whose OPs lie in the window.
 
     A legal architecture, random or where that fails an extreme one, is walked, by random single changes that come
@@ -144,7 +144,7 @@ def sample_in_window(space: SearchSpace, window: OpsWindow, count: Callable[[Arc
         window (OpsWindow): Allowed OPs.
         count (Callable): ``count(arch)`` gives OPs.
         rng (np.random.Generator): Source of randomness.
-        tries (int): Walks before the window counts as infeasible. Defaults to 100.
+        tries (int): Walks before the window counts as infeasible. Defaults to 60.
 
     Raises:
         InfeasibleWindowError: If no walk ends in the window; names the nearest OPs found.

@@ -61,7 +61,7 @@ def train_alone(row: dict, folder: Path, args: argparse.Namespace) -> float:
     runner = Runner.from_cfg(cfg)
     runner.train()
     score = float(runner.val_loop.run()[args.score])
-    replace_text(result, json.dumps(dict(score=score, **row)) + '\n')
+    replace_text(result, json.dumps(dict(row, inherited=row['score'], score=score)) + '\n')
     return score
 
 
