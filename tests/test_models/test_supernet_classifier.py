@@ -140,3 +140,10 @@ def test_each_strategy_is_a_switch():
     x = torch.randn(2, 3, 16, 16)
     with_norm, without = build().eval(), build(binarization=dict(weight_norm=False)).eval()
     assert not torch.equal(with_norm(x), without(x))
+
+
+def test_gradient_accumulation_is_refused(data):
+    model = build().train()
+    optim = OptimWrapper(torch.optim.SGD(model.parameters(), 0.1), accumulative_counts=4)
+    with pytest.raises(ValueError, match='accumulative_counts is 4; .* only 1 is allowed'):
+        model.train_step(data, optim)

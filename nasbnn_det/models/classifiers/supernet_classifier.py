@@ -80,7 +80,13 @@ class SupernetClassifier(BaseModel):
 
         Returns:
             dict[str, Tensor]: The loss of each pass, and ``loss``, their sum.
+
+        Raises:
+            ValueError: If the wrapper accumulates gradients over several steps.
         """
+        if optim_wrapper._accumulative_counts != 1:
+            raise ValueError(f'accumulative_counts is {optim_wrapper._accumulative_counts}; a supernet updates after every '
+                             'step of several passes, only 1 is allowed')
         data = self.data_preprocessor(data, training=True)
         labels = torch.cat([sample.gt_label for sample in data['data_samples']])
         losses = {}
