@@ -1,31 +1,8 @@
 _base_ = [
     '../_base_/models/rtmdet_nasbnn_tiny.py',
     '../_base_/datasets/shapes_coco.py',
+    '../_base_/schedules/detector_adamw.py',
     '../_base_/default_runtime_det.py',
 ]
 
-max_epochs = 8
-base_lr = 5e-3
 model = dict(bbox_head=dict(num_classes=5))
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=max_epochs)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=base_lr, weight_decay=0.0, fused=True),
-    # The stem's quantisation steps are some thousandths: at the full rate they would turn negative. The predictors are
-    # real-valued and see many large features: at the rate of binary weights their outputs jump. The head's levels share
-    # their convolutions, hence bypass_duplicate.
-    paramwise_cfg=dict(
-        bypass_duplicate=True,
-        custom_keys={
-            'stem.conv.step': dict(lr_mult=0.005),
-            'rtm_cls': dict(lr_mult=0.1),
-            'rtm_reg': dict(lr_mult=0.3),
-        }),
-    clip_grad=dict(max_norm=10, norm_type=2))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
-    dict(type='CosineAnnealingLR', by_epoch=True, begin=0, end=max_epochs, T_max=max_epochs, eta_min=base_lr * 0.01,
-         convert_to_iter_based=True),
-]

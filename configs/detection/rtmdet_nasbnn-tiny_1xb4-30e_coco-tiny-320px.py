@@ -1,32 +1,14 @@
 _base_ = [
     '../_base_/models/rtmdet_nasbnn_tiny.py',
     '../_base_/datasets/coco_tiny.py',
+    '../_base_/schedules/detector_adamw.py',
     '../_base_/default_runtime_det.py',
 ]
 
 max_epochs = 30
-base_lr = 3e-3
 model = dict(bbox_head=dict(num_classes=80))
 train_dataloader = dict(batch_size=4)
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=max_epochs)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=base_lr, weight_decay=0.0, fused=True),
-    # The stem's quantisation steps are some thousandths: at the full rate they would turn negative. The predictors are
-    # real-valued and see many large features: at the rate of binary weights their outputs jump. The head's levels share
-    # their convolutions, hence bypass_duplicate.
-    paramwise_cfg=dict(
-        bypass_duplicate=True,
-        custom_keys={
-            'stem.conv.step': dict(lr_mult=0.005),
-            'rtm_cls': dict(lr_mult=0.1),
-            'rtm_reg': dict(lr_mult=0.3),
-        }),
-    clip_grad=dict(max_norm=10, norm_type=2))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
-    dict(type='CosineAnnealingLR', by_epoch=True, begin=0, end=max_epochs, T_max=max_epochs, eta_min=base_lr * 0.01,
-         convert_to_iter_based=True),
-]
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+optim_wrapper = dict(optimizer=dict(lr=3e-3))
+param_scheduler = _base_.param_scheduler
+param_scheduler[1].update(end=max_epochs, T_max=max_epochs)

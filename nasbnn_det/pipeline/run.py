@@ -113,7 +113,7 @@ def _execute(command: List[str], root: Path, log: Path, title: str) -> float:
 
 def _add_seconds(folder: Path, seconds: float) -> None:
     path = folder / 'seconds.json'
-    path.write_text(json.dumps(_read_json(path, 0) + seconds), encoding='utf-8')
+    replace_text(path, json.dumps(_read_json(path, 0) + seconds))
 
 
 def _operations(result: Dict[str, Any]) -> Dict[str, float]:

@@ -2,9 +2,8 @@
 import os
 from typing import Any, Dict, List, Sequence, Tuple, Union
 
-import torch
-
 from ..arch import Arch, Front, FrontEntry, SearchSpace, count_ops, get_space
+from ..supernet.checkpoint import load_safely
 
 #: How far the recorded OPs may be from ours before the input size must be another, relative.
 _SAME_OPS = 1e-3
@@ -48,13 +47,7 @@ def load_released_front(path: Union[str, os.PathLike], space: Union[str, SearchS
 
 
 def _read(path: Union[str, os.PathLike]) -> Dict[str, Dict]:
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"search result '{path}' does not exist; {_KIND}")
-    try:
-        data = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # torch raises many kinds, and all say the same to the user
-        raise ValueError(f"'{path}' can't be read by torch.load with weights_only=True ({type(error).__name__}); "
-                         f'{_KIND}') from error
+    data = load_safely(path, 'search result')
     for key in ('vis_dict', 'pareto_global'):
         if not isinstance(data, dict) or not isinstance(data.get(key), dict) or not data[key]:
             raise ValueError(f"'{path}' has no {key}; {_KIND}")

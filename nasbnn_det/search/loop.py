@@ -105,8 +105,6 @@ class EvolutionSearchLoop(BaseLoop):
         state = from_main(self.files.load_state) if runner._resume else None
         if state is not None:
             self.evolution.load_state_dict(state)
-        # An earlier search's state is set aside when this one has something to put in its place.
-        self._begins_anew = not runner._resume
         # A first generation drawn now ends an infeasible window before data is loaded.
         self._proposed = self._propose()
         super().__init__(runner, dataloader)
@@ -180,9 +178,9 @@ class EvolutionSearchLoop(BaseLoop):
         return float(metrics[self.score])
 
     def _save(self) -> None:
-        if self._begins_anew:
+        # An earlier search's state is set aside when this one has something to put in its place.
+        if self.epoch == 1 and not self.runner._resume:
             self.files.set_state_aside()
-            self._begins_anew = False
         front = self.evolution.front()
         visited = list(self.evolution.visited.values())
         self.files.save_front(front, self.info)

@@ -26,6 +26,27 @@ def file_sha256(path: _Path) -> str:
     return digest.hexdigest()
 
 
+def load_safely(path: _Path, what: str) -> Any:
+    """What a file that ``torch.save`` wrote holds; never runs code from it.
+
+    Args:
+        path: The file.
+        what (str): What it should be, for the messages.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it can't be read, or holds more than tensors and plain values.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{what} '{path}' does not exist; give the path of a .pth or .pth.tar file")
+    try:
+        with torch.serialization.safe_globals(_runner_classes()):
+            return torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:  # torch raises many kinds, and all say the same to the user
+        raise ValueError(f"'{path}' is no readable {what}; allowed are files that torch.load reads with "
+                         f'weights_only=True ({type(error).__name__})') from error
+
+
 def read_checkpoint(path: _Path) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
     """Reads a checkpoint's state dict and meta; never runs code from the file.
 
@@ -39,14 +60,7 @@ def read_checkpoint(path: _Path) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no checkpoint.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"checkpoint '{path}' does not exist; give the path of a .pth file")
-    try:
-        with torch.serialization.safe_globals(_runner_classes()):
-            data = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # torch raises many kinds, and all say the same to the user
-        raise ValueError(f"'{path}' is no readable checkpoint; allowed are files that torch.load reads with "
-                         f'weights_only=True ({type(error).__name__})') from error
+    data = load_safely(path, 'checkpoint')
     state = data.get('state_dict', data) if isinstance(data, dict) else None
     if not isinstance(state, dict) or not state or not all(isinstance(v, Tensor) for v in state.values()):
         raise ValueError(f"'{path}' holds no state dict; allowed are checkpoints with named tensors")

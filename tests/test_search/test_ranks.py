@@ -25,7 +25,7 @@ SPACE = [[[4, 8], [1], [3], [1], [1], 2], [[8, 12, 16], [1, 2], [3, 5], [1, 2], 
 def in_two_processes(function, tmp_path, *args):
     """Runs ``function(rank, *args)`` in two gloo processes; gives what each returned."""
     mp.start_processes(_entry, (function, str(tmp_path), args), nprocs=2, start_method='spawn')
-    return [torch.load(tmp_path / f'result{rank}.pt', weights_only=False) for rank in range(2)]
+    return [torch.load(tmp_path / f'result{rank}.pt', weights_only=True) for rank in range(2)]
 
 
 def _entry(rank, function, folder, args):

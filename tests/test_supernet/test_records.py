@@ -69,6 +69,15 @@ def test_training_logits(loaded, arrays, archs, kind, real_weights):
         assert distance(logits, arrays[f'train_logits_{kind}/{name}']) < _LOGITS, name
 
 
+@pytest.mark.parametrize('kind, real_weights', [('binary', False), ('fpweight', True)])
+def test_single_precision_differs_by_a_turned_sign_at_most(reference, records, arrays, archs, kind, real_weights):
+    meta = records['meta']
+    net = import_release(reference('narrow_checkpoint.pth.tar'), meta['search_space'], meta['num_classes']).train()
+    agreeing = [distance(net(arrays['x'].float(), arch, real_weights), arrays[f'train_logits_{kind}/{name}']) < _LOGITS
+                for name, arch in archs.items()]
+    assert sum(agreeing) >= len(archs) - 1
+
+
 def test_evaluation_logits(loaded, arrays, archs):
     for name, arch in archs.items():
         subnet = extract_subnet(loaded, arch).double()

@@ -10,6 +10,7 @@ from mmengine.config import DictAction
 
 from nasbnn_det.apis import run_tool
 from nasbnn_det.arch import count_ops, load_arch
+from nasbnn_det.files import replace_text
 from nasbnn_det.search.offline import build_subnet_evaluator
 from nasbnn_det.supernet import extract_subnet, file_sha256, load_supernet, save_subnet
 
@@ -37,9 +38,9 @@ def main() -> None:
     ops = count_ops(arch, tuple(args.shape), supernet.num_classes)
     save_subnet(args.out, subnet, metrics=metrics, ops=ops.ops, input_size=args.shape,
                 supernet_sha256=file_sha256(args.supernet))
-    Path(args.out).with_name('arch.json').write_text(arch.to_json() + '\n', encoding='utf-8')
+    replace_text(Path(args.out).with_name('arch.json'), arch.to_json() + '\n')
     result = dict(metrics=metrics, ops=dict(ops_m=ops.ops / 1e6, flops_m=ops.flops / 1e6, bops_m=ops.bops / 1e6))
-    (Path(args.work_dir) / 'result.json').write_text(json.dumps(result, indent=1), encoding='utf-8')
+    replace_text(Path(args.work_dir) / 'result.json', json.dumps(result, indent=1))
     print(f'{arch}\n{ops.ops / 1e6:.2f}M OPs at {args.shape[0]} x {args.shape[1]}, '
           + ', '.join(f'{k} {v:.2f}' for k, v in metrics.items()) + f'\nwritten: {args.out}')
 

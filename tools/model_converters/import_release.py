@@ -10,6 +10,7 @@ from pathlib import Path
 from nasbnn_det.analysis.plots import plot_front
 from nasbnn_det.apis import run_tool
 from nasbnn_det.arch import Front, read_space
+from nasbnn_det.files import replace_text
 from nasbnn_det.release import load_released_front, load_released_supernet
 from nasbnn_det.search.state import save_history
 from nasbnn_det.supernet import file_sha256, save_supernet
@@ -35,7 +36,7 @@ def main() -> None:
     found = load_released_front(args.info, space, shape, classes) if args.info else None
     save_supernet(out / 'supernet.pth', released.supernet, source_sha256=file_sha256(args.checkpoint))
     keys = dict(used=released.used, recomputed=released.recomputed)
-    (out / 'keys.json').write_text(json.dumps(keys, indent=1) + '\n', encoding='utf-8')
+    replace_text(out / 'keys.json', json.dumps(keys, indent=1) + '\n')
     print(f"space '{space.name}', {classes} classes: {len(released.used)} keys used, "
           f'{len(released.recomputed)} that hold nothing learned, none left over or missing')
     print(f"written: {out / 'supernet.pth'}, {out / 'keys.json'}")
