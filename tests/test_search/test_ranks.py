@@ -37,6 +37,15 @@ def _entry(rank, function, folder, args):
         torch.distributed.destroy_process_group()
 
 
+@pytest.fixture
+def one_thread():
+    """As many threads as the two processes have: rounding depends on how a sum is split."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def build_model(**kwargs):
     """A small supernet classifier; the same weights in every process."""
     torch.manual_seed(0)
@@ -79,7 +88,7 @@ def train_half(rank, kwargs):
     return step_gradients(model, make_batch(rank)), model.module.state_dict()
 
 
-def test_a_distributed_step_averages_the_gradients_of_the_halves(tmp_path):
+def test_a_distributed_step_averages_the_gradients_of_the_halves(tmp_path, one_thread):
     (first, weights), (second, others) = in_two_processes(train_half, tmp_path, {})
     alone = [step_gradients(build_model(), make_batch(half)) for half in range(2)]
     compared = 0
@@ -97,7 +106,7 @@ def test_a_distributed_step_averages_the_gradients_of_the_halves(tmp_path):
     assert all(torch.equal(weights[name], others[name]) for name in trained)
 
 
-def test_synchronised_batch_norm_is_that_of_the_whole_batch(tmp_path):
+def test_synchronised_batch_norm_is_that_of_the_whole_batch(tmp_path, one_thread):
     (gradients, weights), _ = in_two_processes(train_half, tmp_path, dict(sync_bn=True))
     model = build_model()
     expected = step_gradients(model, make_batch())
