@@ -8,7 +8,7 @@ import mmdet
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-DETECTOR = 'configs/detection/rtmdet_nasbnn-tiny_1xb16-8e_shapes-128px.py'
+DETECTOR = 'configs/detection/rtmdet_nasbnn-tiny_1xb16-9e_shapes-128px.py'
 SUPERNET = 'configs/supernet/nasbnn-supernet-tiny_1xb32-3e_shapes-48px.py'
 MMDET_TOOLS = Path(mmdet.__file__).parent / '.mim' / 'tools'
 

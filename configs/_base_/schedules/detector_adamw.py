@@ -1,6 +1,6 @@
 # For binary detectors: AdamW without decay at a rate that lets latent weights change sign, warm-up, clipping, cosine.
 # A child sets its epochs: train_cfg, and end and T_max of param_scheduler[1].
-max_epochs = 8
+max_epochs = 9
 base_lr = 5e-3
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=max_epochs)
 val_cfg = dict(type='ValLoop')

@@ -1,6 +1,6 @@
 # The full-precision twin: the same modules in the same places, nothing binarised
 # (the stem keeps its 8-bit weights).
-_base_ = './rtmdet_nasbnn-tiny_1xb16-8e_shapes-128px.py'
+_base_ = './rtmdet_nasbnn-tiny_1xb16-9e_shapes-128px.py'
 
 model = dict(
     backbone=dict(precision='float'),
