@@ -1,0 +1,100 @@
+"""Compiles the kernels. Standard library only: ``setup.py`` loads this file by itself.
+
+Each source file is one translation unit; the paths need their own flags for their instruction set, everything else is
+compiled for the plain architecture. The result is a shared library with a C interface that knows nothing of PyTorch or
+Python, so it fits every version of both.
+"""
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence
+
+SOURCE_DIR = Path(__file__).resolve().parent / 'csrc'
+LIBRARY_NAME = 'libnasbnn_kernels.so'
+
+_COMMON = ['-std=c++17', '-fPIC', '-fvisibility=hidden', '-ffp-contract=off', '-fno-math-errno', '-fno-trapping-math', '-pthread']
+_PATH_FLAGS: Dict[str, List[str]] = {
+    'path_avx512.cpp': ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512vpopcntdq',
+                        '-mprefer-vector-width=512'],
+    'path_avx2.cpp': ['-mavx2'],
+    'path_neon.cpp': [],
+}
+_PATHS_OF = {
+    'x86_64': ['path_avx512.cpp', 'path_avx2.cpp'],
+    'amd64': ['path_avx512.cpp', 'path_avx2.cpp'],
+    'aarch64': ['path_neon.cpp'],
+    'arm64': ['path_neon.cpp'],
+}
+
+
+class CompileError(RuntimeError):
+    """The compiler is missing or failed."""
+
+
+def find_compiler() -> Optional[str]:
+    """The C++ compiler: ``CXX`` of the environment, else c++, g++ or clang++; None if there is none."""
+    wanted = os.environ.get('CXX')
+    for name in ([wanted] if wanted else ['c++', 'g++', 'clang++']):
+        if shutil.which(name.split()[0]):
+            return name
+    return None
+
+
+def source_files(machine: Optional[str] = None) -> List[Path]:
+    """The translation units for a machine (``platform.machine()`` by default)."""
+    special = _PATHS_OF.get((machine or platform.machine()).lower(), [])
+    general = [path.name for path in SOURCE_DIR.glob('*.cpp') if path.name not in _PATH_FLAGS]
+    return [SOURCE_DIR / name for name in sorted(general) + special]
+
+
+def source_hash() -> str:
+    """SHA-256 of everything the library is made of: sources, headers and this file."""
+    digest = hashlib.sha256()
+    for path in [Path(__file__).resolve(), *sorted(SOURCE_DIR.iterdir())]:
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def build(target: Path, flags: Sequence[str] = ('-O3', ), machine: Optional[str] = None) -> Path:
+    """Compiles and links the library.
+
+    Args:
+        target (Path): The file to write; replaced whole.
+        flags (Sequence[str]): Optimisation or sanitizer flags. Defaults to -O3.
+        machine (str, optional): As for :func:`source_files`; for cross compilers. Defaults to None.
+
+    Returns:
+        Path: ``target``.
+
+    Raises:
+        CompileError: If there is no compiler, or it fails.
+    """
+    compiler = find_compiler()
+    if compiler is None:
+        raise CompileError('there is no C++ compiler (c++, g++ or clang++; CXX names another)')
+    command = [*compiler.split(), *_COMMON, *flags]
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        sources = source_files(machine)
+        objects = [str(Path(folder, source.stem + '.o')) for source in sources]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            jobs = [pool.submit(_run, [*command, *_PATH_FLAGS.get(source.name, []), '-c', str(source), '-o', out])
+                    for source, out in zip(sources, objects)]
+            for job in jobs:
+                job.result()
+        library = str(Path(folder, LIBRARY_NAME))
+        _run([*command, '-shared', *objects, '-o', library])
+        os.replace(library, target)
+    return target
+
+
+def _run(command: List[str]) -> None:
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode:
+        raise CompileError(f"'{' '.join(command)}' failed:\n{result.stderr.strip()}")

@@ -1,0 +1,74 @@
+"""Packed layers that run in one call."""
+from typing import List, Optional, Sequence, Tuple, Union
+
+import torch
+from torch import Tensor, nn
+
+from .layer import PackedLayer
+from .native import NativeChain
+from .ops import Layers, as_arguments, packed_chain, run_chain
+
+
+class PackedChain(nn.Module):
+    """A sequence of packed layers, each on the output of the one before it.
+
+    Args:
+        layers (Sequence[PackedLayer]): The layers.
+        taps (Sequence[int], optional): After which layers an output is taken. None takes the last one's, and
+            :meth:`forward` returns it alone. Defaults to None.
+
+    Raises:
+        ValueError: If channels of neighbours differ, or a tap names no layer.
+    """
+
+    def __init__(self, layers: Sequence[PackedLayer], taps: Optional[Sequence[int]] = None) -> None:
+        super().__init__()
+        if not layers:
+            raise ValueError('a packed chain needs at least one layer')
+        for i, (first, second) in enumerate(zip(layers, layers[1:])):
+            if first.spec.out_channels != second.spec.in_channels:
+                raise ValueError(f'layer {i} has {first.spec.out_channels} output channels, layer {i + 1} takes '
+                                 f'{second.spec.in_channels}')
+        if taps is not None and (not taps or list(taps) != sorted(set(taps)) or not 0 <= taps[0] <= taps[-1] < len(layers)):
+            raise ValueError(f'taps are {list(taps)}; allowed are ascending indices of the {len(layers)} layers')
+        if taps is not None:
+            layers = layers[:taps[-1] + 1]
+        self.layers = nn.ModuleList(layers)
+        self.taps = None if taps is None else tuple(taps)
+        self._native: Tuple[Optional[NativeChain], Tuple[int, ...]] = (None, ())
+
+    def described(self) -> Layers:
+        """Its layers as :func:`nasbnn_det.runtime.ops.run_chain` takes them."""
+        places = {layer: i for i, layer in enumerate(self.taps or (len(self.layers) - 1, ))}
+        return [(layer.spec, layer.tensors(), places.get(i, -1)) for i, layer in enumerate(self.layers)]
+
+    def forward(self, x: Tensor) -> Union[Tensor, Tuple[Tensor, ...]]:
+        """Runs the chain; no gradients.
+
+        Args:
+            x (Tensor): Float, shape (N, C, H, W), any size.
+
+        Returns:
+            Tensor | tuple[Tensor]: The last layer's map, or those of the taps; channels_last.
+
+        Raises:
+            ValueError: If the input does not fit.
+        """
+        if torch.compiler.is_compiling() or type(x) is not Tensor:
+            outputs = packed_chain(x, *as_arguments(self.described()))
+        else:
+            outputs = self._run(x.detach())
+        return outputs[0] if self.taps is None else tuple(outputs)
+
+    def _run(self, x: Tensor) -> List[Tensor]:
+        native, pointers = self._native
+        # Moving a module replaces its tensors.
+        now = tuple(layer.weight.data_ptr() for layer in self.layers)
+        if pointers != now:
+            self._description = self.described()
+            native = NativeChain(self._description)
+            self._native = native, now
+        return run_chain(x, self._description, native)
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, '_native': (None, ()), '_description': None}

@@ -1,0 +1,10 @@
+// Which kernels run: the best this machine has, or the ones asked for.
+#pragma once
+#include "layer.h"
+
+// Null if this machine can't run the path, or there is none of this name.
+const Path* find_path(const char* name);
+const Path* path_at(int index);  // paths of this machine, best first; null behind the last
+
+void run_chain(const NbLayer* layers, int count, const NbInput& input, float* const* taps, int32_t* dots, int threads,
+               const Path& path);

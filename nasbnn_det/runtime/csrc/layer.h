@@ -1,0 +1,61 @@
+// What a kernel gets to compute one output row of one layer. Plain values; the driver in chain.cpp fills them in.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels.h"
+
+// Work after a convolution, on tiles of 32 channels.
+struct Epilogue {
+  const float* scale;
+  const float* shift;
+  const float* slope;       // null: no activation
+  const float* bias_out;
+  const float* threshold;   // the next layer's sign is +1 where y >= threshold; null: no signs wanted
+};
+
+struct Row {
+  int groups, out_per_group, width;
+  // Convolution: value k of pixel p in group g stands at input + g * group_stride + p * pixel_stride + offsets[k].
+  const void* input;
+  int64_t group_stride, pixel_stride;  // in 4-byte words
+  const int32_t* offsets;
+  int64_t values;             // length of offsets
+  const void* weight;         // tile 0, first value
+  int64_t tile_stride;        // words from tile to tile
+  const int32_t* const* base; // binary: per pixel, the dot product where no bit differs, [groups * tiles * 32]
+  Epilogue epilogue;
+  const float* shortcut;      // [width][shortcut_channels], its channels repeated as far as needed, or null
+  int64_t shortcut_channels;
+  float* out;                 // [width][out_channels] or null
+  int32_t* dots;              // likewise or null: the plain dot products of a binary convolution
+  uint32_t* signs;            // [width][sign_words], natural order of channels, or null
+  int64_t sign_words;
+
+  int64_t out_channels() const { return int64_t(groups) * out_per_group; }
+};
+
+// One implementation of the kernels, for one instruction set.
+struct Path {
+  const char* name;
+  void (*binary_row)(const Row&);
+  void (*float_row)(const Row&);
+  // One row of a shortcut that is pooled or folded: the average of the pixels of a window that exist, then of the
+  // `folds` channels that meet. `rows` rows of `width_in` pixels begin at x, `pixel` holds channels_in floats; writes
+  // channels_out channels, or channels_in if there is nothing to fold.
+  void (*shortcut_row)(const float* x, int rows, int width_in, int channels_in, int stride, int width_out,
+                       int channels_out, int folds, float* pixel, float* out);
+  // Signs of x + shift: count channels to ceil(count / 32) words.
+  void (*pack_pixel)(const float* x, const float* shift, int64_t count, uint32_t* words);
+  // Binary multiply-accumulates of `rounds` rounds of xor, popcount and add on registers alone.
+  int64_t (*peak)(int64_t rounds);
+};
+
+#if defined(NB_X86)
+extern const Path kPathAvx512, kPathAvx2;
+#elif defined(NB_ARM)
+extern const Path kPathNeon;
+#endif
+extern const Path kPathPortable;
+
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }

@@ -1,0 +1,63 @@
+// Plain C++ for any machine.
+#include "row.h"
+
+namespace {
+
+struct Portable {
+  typedef float Floats __attribute__((vector_size(16)));
+  typedef int32_t Ints __attribute__((vector_size(16)));
+  static constexpr int kFloats = 4;
+  static constexpr int kRealPixels = 2;
+  static constexpr int kPixels = 4;
+  static constexpr int kLanes = 8;
+
+  static inline uint32_t ones(uint32_t x) {
+    x -= x >> 1 & 0x55555555u;
+    x = (x & 0x33333333u) + (x >> 2 & 0x33333333u);
+    x = (x + (x >> 4)) & 0x0f0f0f0fu;
+    return x * 0x01010101u >> 24;
+  }
+
+  template <int P>
+  static inline void count(const uint32_t* input, int64_t pixel_stride, const int32_t* offsets, int64_t values,
+                           const uint32_t* weight, int32_t* counts) {
+    uint32_t sums[P][kLanes] = {};
+    for (int64_t k = 0; k < values; ++k, weight += kTile)
+      for (int p = 0; p < P; ++p) {
+        const uint32_t bits = input[offsets[k] + p * pixel_stride];
+        for (int lane = 0; lane < kLanes; ++lane) sums[p][lane] += ones(bits ^ weight[lane]);
+      }
+    for (int p = 0; p < P; ++p)
+      for (int lane = 0; lane < kLanes; ++lane) counts[p * kTile + lane] = int32_t(sums[p][lane]);
+  }
+
+  static inline uint32_t at_least(Floats a, Floats b) {
+    uint32_t bits = 0;
+    for (int i = 0; i < kFloats; ++i) bits |= uint32_t(a[i] >= b[i]) << i;
+    return bits;
+  }
+
+  static inline Floats load_some(const float* p, int n) { return load_some_of<Floats>(p, n); }
+
+  static inline Floats load_wrapped(const float* p, int64_t from, int64_t size, int n) {
+    return load_wrapped_of<Floats>(p, from, size, n);
+  }
+
+  static inline void store_some(float* p, Floats v, int n) { std::memcpy(p, &v, n * sizeof(float)); }
+
+  static int64_t peak(int64_t rounds) {
+    constexpr int kSums = 8;
+    uint32_t sums[kSums] = {}, bits = uint32_t(rounds);
+    for (int64_t i = 0; i < rounds; ++i)
+      for (int s = 0; s < kSums; ++s) {
+        sums[s] += ones(bits ^ sums[s]);
+      }
+    volatile uint32_t sink = 0;
+    for (uint32_t sum : sums) sink = sink + sum;
+    return rounds * kSums * 32;
+  }
+};
+
+}  // namespace
+
+const Path kPathPortable = make_path<Portable>("portable");

@@ -1,0 +1,39 @@
+// Memory that outlives a call, so that the next one finds its pages mapped and warm.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+
+// A block that only grows. What was in it is lost when it does.
+class Block {
+ public:
+  template <class T>
+  T* get(int64_t count) {
+    const size_t bytes = size_t(count) * sizeof(T);
+    if (bytes > size_) {
+      data_.reset();
+      size_ = 0;
+      data_.reset(::operator new(bytes, kAlign));
+      size_ = bytes;
+    }
+    return static_cast<T*>(data_.get());
+  }
+
+ private:
+  static constexpr std::align_val_t kAlign{64};
+  struct Free {
+    void operator()(void* p) const { ::operator delete(p, kAlign); }
+  };
+  std::unique_ptr<void, Free> data_;
+  size_t size_ = 0;
+};
+
+// What one run of a chain needs. Runs at the same time have different ones.
+struct Workspace {
+  Block maps[2], bits[2], shared, workers;
+};
+
+std::unique_ptr<Workspace> take_workspace();
+void return_workspace(std::unique_ptr<Workspace> workspace);
+void drop_workspaces();

@@ -1,0 +1,138 @@
+"""The packed brick: the numbers of one layer, laid out for the kernels."""
+from typing import Dict, NamedTuple, Optional
+
+import torch
+from torch import Tensor, nn
+
+from .bits import WORD, pack_words, unpack_words, words_of
+from .spec import LayerSpec
+
+
+class LayerTensors(NamedTuple):
+    """The tensors of a layer in the kernels' layout (see ``csrc/kernels.h``). Those a layer has no use for are empty.
+
+    Per-channel numbers are padded to tiles of 32 channels a group, T in all.
+
+    Args:
+        weight (Tensor): Binary: int32 (groups, tiles, kh * kw * words, 32). Real: float (groups, tiles, I * kh * kw, 32).
+        tap_counts (Tensor): Binary: int32 (kh + 1, kw + 1, T), weight bits that are 1 in the first rows and columns of the
+            kernel, for pixels at the border.
+        sign_shift (Tensor): Binary: (in_channels, ), the RSign before the convolution.
+        scale (Tensor): (T, ).
+        shift (Tensor): (T, ).
+        slope (Tensor): (T, ), with an activation.
+        bias_out (Tensor): (T, ), with an activation.
+    """
+    weight: Tensor
+    tap_counts: Tensor
+    sign_shift: Tensor
+    scale: Tensor
+    shift: Tensor
+    slope: Tensor
+    bias_out: Tensor
+
+
+class PackedLayer(nn.Module):
+    """Holds a :class:`LayerSpec` and its tensors; :class:`PackedChain` runs it.
+
+    Args:
+        spec (LayerSpec): What the layer is.
+        weight (Tensor): Binary: bool (O, I / groups, kh, kw), True is +1. Real: float, same shape.
+        scale (Tensor): Factor after the convolution, shape (O, ).
+        shift (Tensor): Summand after it, shape (O, ).
+        sign_shift (Tensor, optional): Of the RSign, shape (in_channels, ), for binary layers.
+        slope (Tensor, optional): Of the PReLU, shape (O, ), for layers with an activation.
+        bias_out (Tensor, optional): Added after the PReLU, shape (O, ), likewise.
+
+    Raises:
+        ValueError: If a tensor is missing or has a wrong shape.
+    """
+
+    def __init__(self,
+                 spec: LayerSpec,
+                 weight: Tensor,
+                 scale: Tensor,
+                 shift: Tensor,
+                 sign_shift: Optional[Tensor] = None,
+                 slope: Optional[Tensor] = None,
+                 bias_out: Optional[Tensor] = None) -> None:
+        super().__init__()
+        self.spec = spec
+        out = (spec.out_channels, )
+        shapes = dict(
+            weight=(weight, (*out, spec.in_per_group, *spec.kernel)), scale=(scale, out), shift=(shift, out),
+            sign_shift=(sign_shift, (spec.in_channels, ) if spec.binary else None),
+            slope=(slope, out if spec.activation else None), bias_out=(bias_out, out if spec.activation else None))
+        for name, (tensor, shape) in shapes.items():
+            if (tensor is None) != (shape is None) or tensor is not None and tuple(tensor.shape) != shape:
+                raise ValueError(f'{name} of a layer has shape {tensor if tensor is None else tuple(tensor.shape)}, not {shape}')
+        empty = torch.zeros(0)
+        tiled = [empty if t is None else _tile_channels(t.float(), spec) for t in (scale, shift, slope, bias_out)]
+        if spec.binary:
+            tensors = (_tile_bits(weight, spec), _tap_counts(weight, spec), sign_shift.float().clone(), *tiled)
+        else:
+            tensors = (_tile_reals(weight.float(), spec), empty, empty, *tiled)
+        for name, tensor in zip(LayerTensors._fields, tensors):
+            self.register_buffer(name, tensor)
+
+    def tensors(self) -> LayerTensors:
+        """Its tensors in the kernels' order."""
+        return LayerTensors(*(getattr(self, name) for name in LayerTensors._fields))
+
+    def plain(self) -> Dict[str, Tensor]:
+        """The arguments it was made of."""
+        out = plain_tensors(self.spec, self.tensors())
+        return {name: tensor for name, tensor in out.items() if tensor.numel()}
+
+    def extra_repr(self) -> str:
+        s = self.spec
+        return (f'{s.weight}, {s.in_channels}, {s.out_channels}, kernel={s.kernel}, stride={s.stride}, groups={s.groups}, '
+                f'shortcut={s.shortcut}, activation={s.activation}')
+
+
+def plain_tensors(spec: LayerSpec, tensors: LayerTensors) -> Dict[str, Tensor]:
+    """Brings tensors in the kernels' layout back to plain shapes, as :class:`PackedLayer` takes them."""
+    per_group, taps = spec.out_channels // spec.groups, spec.kernel[0] * spec.kernel[1]
+    tiled = tensors.weight.unflatten(2, (taps, -1) if spec.binary else (spec.in_per_group, taps))
+    # (groups, tiles, a, b, 32) -> (groups, tiles * 32, a, b) without the padding
+    rows = tiled.permute(0, 1, 4, 2, 3).flatten(1, 2)[:, :per_group]
+    rows = unpack_words(rows.contiguous(), spec.in_per_group).transpose(2, 3) if spec.binary else rows
+    out = dict(weight=rows.reshape(spec.out_channels, spec.in_per_group, *spec.kernel), sign_shift=tensors.sign_shift)
+    for name in ('scale', 'shift', 'slope', 'bias_out'):
+        value = getattr(tensors, name)
+        out[name] = value.view(spec.groups, -1)[:, :per_group].flatten() if value.numel() else value
+    return out
+
+
+def _tile_channels(value: Tensor, spec: LayerSpec) -> Tensor:
+    out = value.new_zeros(spec.groups, spec.tiles * WORD)
+    out[:, :spec.out_channels // spec.groups] = value.view(spec.groups, -1)
+    return out.flatten()
+
+
+def _tile_rows(rows: Tensor, spec: LayerSpec) -> Tensor:
+    """(O, K) -> (groups, tiles, K, 32), zeros where channels are missing."""
+    out = rows.new_zeros(spec.groups, spec.tiles * WORD, rows.shape[1])
+    out[:, :spec.out_channels // spec.groups] = rows.view(spec.groups, -1, rows.shape[1])
+    return out.view(spec.groups, spec.tiles, WORD, -1).transpose(2, 3).contiguous()
+
+
+def _tile_bits(weight: Tensor, spec: LayerSpec) -> Tensor:
+    words = pack_words(weight.permute(0, 2, 3, 1).contiguous())  # (O, kh, kw, words)
+    assert words.shape[-1] == words_of(spec.in_per_group)
+    return _tile_rows(words.flatten(1), spec)
+
+
+def _tile_reals(weight: Tensor, spec: LayerSpec) -> Tensor:
+    return _tile_rows(weight.flatten(1), spec)
+
+
+def _tap_counts(weight: Tensor, spec: LayerSpec) -> Tensor:
+    """Ones per tap, summed over the first rows and columns; index 0 is the empty sum."""
+    if spec.kernel == (1, 1) and spec.padding == (0, 0):
+        return torch.zeros(0, dtype=torch.int32)
+    ones = weight.sum(1).flatten(1)
+    tiled = _tile_rows(ones, spec).permute(2, 0, 1, 3).reshape(*spec.kernel, -1)
+    out = torch.zeros(spec.kernel[0] + 1, spec.kernel[1] + 1, tiled.shape[-1], dtype=torch.int32)
+    out[1:, 1:] = tiled.cumsum(0).cumsum(1)
+    return out

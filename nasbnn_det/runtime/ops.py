@@ -1,0 +1,109 @@
+"""The packed chain as a PyTorch operator, ``torch.ops.nasbnn_det.packed_chain``, for torch.compile and torch.export.
+
+Eager code calls :func:`run_chain` with layers; the operator is the same with plain arguments and a shape function.
+"""
+from typing import List, Optional, Sequence, Tuple
+
+import torch
+from torch import Tensor
+
+from .layer import LayerTensors
+from .native import REFERENCE, NativeChain, current_path
+from .reference import run_reference
+from .spec import LayerSpec
+
+_INTS = 15  # of a layer: its spec's, and its tap
+_TENSORS = len(LayerTensors._fields)
+Layers = Sequence[Tuple[LayerSpec, LayerTensors, int]]
+
+
+def check_input(x: Tensor, layers: Layers) -> None:
+    """Raises ValueError where a chain can't take a tensor."""
+    if x.dim() != 4 or x.shape[1] != layers[0][0].in_channels:
+        raise ValueError(f'the packed network takes (N, {layers[0][0].in_channels}, H, W); the input has shape {tuple(x.shape)}')
+    if x.dtype != torch.float32:
+        raise ValueError(f'the packed network takes float32, not {x.dtype}')
+    if 0 in x.shape:
+        raise ValueError(f'the packed network takes at least one image and pixel; the input has shape {tuple(x.shape)}')
+
+
+def output_shapes(x: Tensor, layers: Layers) -> List[Tuple[int, int, int, int]]:
+    """Shapes of a chain's outputs, in their order."""
+    height, width = x.shape[2:]
+    shapes = []
+    for spec, _, tap in layers:
+        height, width = spec.output_size(height, width)
+        if tap >= 0:
+            shapes.append((tap, (x.shape[0], spec.out_channels, height, width)))
+    return [shape for _, shape in sorted(shapes)]
+
+
+def _empty(x: Tensor, shape: Tuple[int, ...], dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.empty(shape, dtype=dtype, device=x.device, memory_format=torch.channels_last)
+
+
+def run_chain(x: Tensor, layers: Layers, native: Optional[NativeChain] = None) -> List[Tensor]:
+    """Runs a chain on the path in use.
+
+    Args:
+        x (Tensor): Float, shape (N, C, H, W).
+        layers (Sequence): Per layer its spec, its tensors and the index of the output that its map becomes, -1 for none.
+        native (NativeChain, optional): The same for the library, if the caller kept it.
+
+    Returns:
+        list[Tensor]: The outputs.
+
+    Raises:
+        ValueError: If the input does not fit.
+    """
+    check_input(x, layers)
+    shapes = output_shapes(x, layers)
+    if x.is_cuda or current_path() == REFERENCE:
+        return run_reference(x, layers)[0]
+    outputs = [_empty(x, shape) for shape in shapes]
+    (native or NativeChain(layers)).run(_for_kernels(x, layers), outputs)
+    return outputs
+
+
+def run_dots(x: Tensor, layers: Layers) -> Tensor:
+    """Dot products of a chain's last layer, which must be binary and have output 0, as int32 (N, C', H', W')."""
+    check_input(x, layers)
+    shape = output_shapes(x, layers)[-1]
+    if x.is_cuda or current_path() == REFERENCE:
+        return run_reference(x, layers)[1].int()
+    dots = _empty(x, shape, torch.int32)
+    NativeChain(layers).run(_for_kernels(x, layers), [_empty(x, shape)], dots)
+    return dots
+
+
+def _for_kernels(x: Tensor, layers: Layers) -> Tensor:
+    if not layers[0][0].binary:
+        return x
+    x = x.contiguous(memory_format=torch.channels_last)
+    # PyTorch leaves the strides of dimensions of size 1 open.
+    n, c, h, w = x.shape
+    return x.as_strided(x.shape, (h * w * c, 1, w * c, c))
+
+
+def _parse(tensors: Sequence[Tensor], ints: Sequence[int]) -> Layers:
+    return [(LayerSpec.from_ints(tuple(ints[i * _INTS:(i + 1) * _INTS - 1])),
+             LayerTensors(*tensors[i * _TENSORS:(i + 1) * _TENSORS]), ints[(i + 1) * _INTS - 1])
+            for i in range(len(ints) // _INTS)]
+
+
+def as_arguments(layers: Layers) -> Tuple[List[Tensor], List[int]]:
+    """A chain's layers as the operator takes them."""
+    tensors = [tensor for _, layer_tensors, _ in layers for tensor in layer_tensors]
+    return tensors, [n for spec, _, tap in layers for n in (*spec.to_ints(), tap)]
+
+
+@torch.library.custom_op('nasbnn_det::packed_chain', mutates_args=())
+def packed_chain(x: Tensor, tensors: List[Tensor], layers: List[int]) -> List[Tensor]:
+    """Runs a packed chain; :func:`as_arguments` makes the arguments."""
+    return [y.clone() if y is x else y for y in run_chain(x, _parse(tensors, layers))]
+
+
+@packed_chain.register_fake
+def _(x: Tensor, tensors: List[Tensor], layers: List[int]) -> List[Tensor]:
+    parsed = _parse(tensors, layers)
+    return [_empty(x, shape) for shape in output_shapes(x, parsed)]

@@ -1,0 +1,132 @@
+"""What a packed layer is, apart from its numbers."""
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Dict, Tuple
+
+from .bits import WORD, words_of
+
+_LIMIT = 1 << 16
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """One convolution and what follows it: ``y = conv(x) * scale + shift``, + shortcut(x), then RPReLU.
+
+    Args:
+        weight (str): 'binary': ±a weights on the signs of the input; 'int8' or 'float': real weights on the input itself
+            (8 bits are a matter of the file, they run as float).
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of the output.
+        groups (int): Groups of the convolution.
+        kernel (tuple[int, int]): Height and width; likewise the other pairs.
+        stride (tuple[int, int]): Stride.
+        padding (tuple[int, int]): Pixels outside the image that the kernel meets; they do not count.
+        dilation (tuple[int, int]): Dilation.
+        shortcut (bool): The input, pooled and its channels repeated or folded, is added.
+        activation (bool): RPReLU follows.
+
+    Raises:
+        ValueError: If a value is none that a layer can have.
+    """
+    weight: str
+    in_channels: int
+    out_channels: int
+    groups: int = 1
+    kernel: Tuple[int, int] = (1, 1)
+    stride: Tuple[int, int] = (1, 1)
+    padding: Tuple[int, int] = (0, 0)
+    dilation: Tuple[int, int] = (1, 1)
+    shortcut: bool = False
+    activation: bool = False
+
+    def __post_init__(self) -> None:
+        if self.weight not in ('binary', 'int8', 'float'):
+            raise ValueError(f"weight is {self.weight!r}; allowed are 'binary', 'int8' and 'float'")
+        for name in ('in_channels', 'out_channels', 'groups'):
+            _check_int(name, getattr(self, name), 1, _LIMIT)
+        for name, low, high in (('kernel', 1, 64), ('stride', 1, 64), ('padding', 0, 1024), ('dilation', 1, 1024)):
+            pair = getattr(self, name)
+            if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+                raise ValueError(f'{name} is {pair!r}; a pair of integers is wanted')
+            for value in pair:
+                _check_int(name, value, low, high)
+            object.__setattr__(self, name, tuple(pair))
+        for name in ('shortcut', 'activation'):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f'{name} is {getattr(self, name)!r}; allowed are true and false')
+        if self.in_channels % self.groups or self.out_channels % self.groups:
+            raise ValueError(f'in_channels={self.in_channels} and out_channels={self.out_channels} must both be '
+                             f'divisible by groups={self.groups}')
+        if self.shortcut and (self.binary is False or self.stride[0] != self.stride[1] or
+                              any(2 * p != d * (k - 1) or k % 2 == 0
+                                  for p, d, k in zip(self.padding, self.dilation, self.kernel))):
+            raise ValueError('a shortcut needs a binary layer with an odd kernel, a padding that keeps the size and one '
+                             'stride for both directions')
+
+    @property
+    def binary(self) -> bool:
+        """Whether it multiplies signs."""
+        return self.weight == 'binary'
+
+    @property
+    def in_per_group(self) -> int:
+        """Input channels of a group."""
+        return self.in_channels // self.groups
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of 32 output channels in a group."""
+        return words_of(self.out_channels // self.groups)
+
+    @property
+    def tiled_channels(self) -> int:
+        """Output channels when every group is padded to whole tiles."""
+        return self.groups * self.tiles * WORD
+
+    def output_size(self, height: int, width: int) -> Tuple[int, int]:
+        """Height and width of the output for an input's.
+
+        Raises:
+            ValueError: If the kernel is larger than the padded input.
+        """
+        sizes = []
+        for i, size in enumerate((height, width)):
+            size = size + 2 * self.padding[i] - self.dilation[i] * (self.kernel[i] - 1) - 1
+            if size < 0:
+                raise ValueError(f'an input of {height} x {width} pixels is too small for a kernel of {self.kernel}, '
+                                 f'dilation {self.dilation}, padding {self.padding}')
+            sizes.append(size // self.stride[i] + 1)
+        return sizes[0], sizes[1]
+
+    def to_dict(self) -> Dict[str, Any]:
+        """JSON-ready form."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Any) -> 'LayerSpec':
+        """Reads :meth:`to_dict`'s form.
+
+        Raises:
+            ValueError: If a key is unknown or missing, or a value is wrong.
+        """
+        if not isinstance(data, dict):
+            raise ValueError(f'a layer is described by a dict, not by {type(data).__name__}')
+        names = {field.name for field in fields(cls)}
+        if set(data) != names:
+            raise ValueError(f'a layer is described by the keys {sorted(names)}; given are {sorted(map(str, data))}')
+        return cls(**data)
+
+    def to_ints(self) -> Tuple[int, ...]:
+        """The 14 numbers that stand for it in the custom op."""
+        return (int(self.binary), self.in_channels, self.out_channels, self.groups, *self.kernel, *self.stride,
+                *self.padding, *self.dilation, int(self.shortcut), int(self.activation))
+
+    @classmethod
+    def from_ints(cls, n: Tuple[int, ...]) -> 'LayerSpec':
+        """Reads :meth:`to_ints`'s form; real weights come back as 'float'."""
+        return cls('binary' if n[0] else 'float', n[1], n[2], n[3], n[4:6], n[6:8], n[8:10], n[10:12], bool(n[12]),
+                   bool(n[13]))
+
+
+def _check_int(name: str, value: Any, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ValueError(f'{name} is {value!r}; allowed are integers from {low} to {high}')
