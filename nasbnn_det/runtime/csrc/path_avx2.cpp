@@ -29,7 +29,7 @@ struct Avx2 {
 
   template <int P>
   static inline void count(const uint32_t* input, int64_t pixel_stride, const int32_t* offsets, int64_t values,
-                           const uint32_t* weight, int32_t* counts) {
+                           const uint32_t* weight, int /* channels */, int32_t* counts) {
     __m256i totals[P][2];
     for (int p = 0; p < P; ++p) totals[p][0] = totals[p][1] = _mm256_setzero_si256();
     for (int64_t start = 0; start < values; start += kByteRounds) {

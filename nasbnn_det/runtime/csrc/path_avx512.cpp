@@ -15,23 +15,31 @@ struct Avx512 {
 
   template <int P>
   static inline void count(const uint32_t* input, int64_t pixel_stride, const int32_t* offsets, int64_t values,
-                           const uint32_t* weight, int32_t* counts) {
-    __m512i sums[P][2];
-    for (int p = 0; p < P; ++p) sums[p][0] = sums[p][1] = _mm512_setzero_si512();
+                           const uint32_t* weight, int channels, int32_t* counts) {
+    if (channels > 16) count_vectors<P, 2>(input, pixel_stride, offsets, values, weight, counts);
+    else count_vectors<P, 1>(input, pixel_stride, offsets, values, weight, counts);
+  }
+
+  template <int P, int V>
+  static inline void count_vectors(const uint32_t* input, int64_t pixel_stride, const int32_t* offsets, int64_t values,
+                                   const uint32_t* weight, int32_t* counts) {
+    __m512i sums[P][V];
+    for (int p = 0; p < P; ++p)
+      for (int v = 0; v < V; ++v) sums[p][v] = _mm512_setzero_si512();
     for (int64_t k = 0; k < values; ++k, weight += kTile) {
-      const __m512i w0 = _mm512_loadu_si512(weight), w1 = _mm512_loadu_si512(weight + 16);
+      __m512i w[V];
+      for (int v = 0; v < V; ++v) w[v] = _mm512_loadu_si512(weight + 16 * v);
       const uint32_t* x = input + offsets[k];
 #pragma GCC unroll 5
       for (int p = 0; p < P; ++p) {
         const __m512i bits = _mm512_set1_epi32(x[p * pixel_stride]);
-        sums[p][0] = _mm512_add_epi32(sums[p][0], _mm512_popcnt_epi32(_mm512_xor_si512(bits, w0)));
-        sums[p][1] = _mm512_add_epi32(sums[p][1], _mm512_popcnt_epi32(_mm512_xor_si512(bits, w1)));
+#pragma GCC unroll 2
+        for (int v = 0; v < V; ++v)
+          sums[p][v] = _mm512_add_epi32(sums[p][v], _mm512_popcnt_epi32(_mm512_xor_si512(bits, w[v])));
       }
     }
-    for (int p = 0; p < P; ++p) {
-      _mm512_storeu_si512(counts + p * kTile, sums[p][0]);
-      _mm512_storeu_si512(counts + p * kTile + 16, sums[p][1]);
-    }
+    for (int p = 0; p < P; ++p)
+      for (int v = 0; v < V; ++v) _mm512_storeu_si512(counts + p * kTile + 16 * v, sums[p][v]);
   }
 
   static inline uint32_t at_least(Floats a, Floats b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }

@@ -16,7 +16,7 @@ struct Neon {
 
   template <int P>
   static inline void count(const uint32_t* input, int64_t pixel_stride, const int32_t* offsets, int64_t values,
-                           const uint32_t* weight, int32_t* counts) {
+                           const uint32_t* weight, int /* channels */, int32_t* counts) {
     uint32x4_t totals[P][4];
     for (int p = 0; p < P; ++p)
       for (int v = 0; v < 4; ++v) totals[p][v] = vdupq_n_u32(0);

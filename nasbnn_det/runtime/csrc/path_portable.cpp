@@ -20,7 +20,7 @@ struct Portable {
 
   template <int P>
   static inline void count(const uint32_t* input, int64_t pixel_stride, const int32_t* offsets, int64_t values,
-                           const uint32_t* weight, int32_t* counts) {
+                           const uint32_t* weight, int /* channels */, int32_t* counts) {
     uint32_t sums[P][kLanes] = {};
     for (int64_t k = 0; k < values; ++k, weight += kTile)
       for (int p = 0; p < P; ++p) {

@@ -5,15 +5,16 @@
 //   kPixels                        pixels that a block of popcounts covers at most
 //   kRealPixels                    likewise for real weights
 //   kLanes                         output channels it covers, a divisor of 32
-//   count<P>(...)                  differing bits of P pixels and kLanes output channels
+//   count<P>(...)                  differing bits of P pixels and kLanes output channels, of which `channels` are wanted
 //   at_least(a, b)                 one bit per pair of numbers, 1 where a >= b; x + shift >= 0 is the same as x >= -shift
-//   load_some(p, n)                the first n < kFloats numbers, zeros behind them
+//   load_some(p, n)                the first n <= kFloats numbers, zeros behind them
 //   load_wrapped(p, from, size, n) n <= kFloats numbers from p[from] on; behind p[size - 1] follows p[0]
-//   store_some(p, v, n)            the first n < kFloats numbers
+//   store_some(p, v, n)            the first n <= kFloats numbers
 //   peak(rounds)
 #pragma once
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "layer.h"
 
@@ -51,23 +52,22 @@ inline void finish(const Row& r, int pixel, int64_t channel, int64_t at, int n, 
   const float* shortcut = r.shortcut ? r.shortcut + pixel * repeat : nullptr;
   const int64_t from = r.shortcut ? channel % repeat : 0;
   const bool wraps = from + std::min(n, Simd::kFloats) > repeat;
+  const auto pixels = [&](auto usual) {
+    constexpr bool kUsual = decltype(usual)::value;  // everything is there: no questions
 #pragma GCC unroll 5
-  for (int p = 0; p < P; ++p) {
-    Floats y = sums(p) * scale + shift;
-    if (shortcut) {
-      y += wraps   ? Simd::load_wrapped(shortcut, from, repeat, std::min(n, Simd::kFloats))
-           : whole ? load<Floats>(shortcut + from)
-                   : Simd::load_some(shortcut + from, n);
-      shortcut += repeat;
+    for (int p = 0; p < P; ++p) {
+      Floats y = sums(p) * scale + shift;
+      if (kUsual) y += load<Floats>(shortcut + p * repeat + from);
+      else if (shortcut && wraps) y += Simd::load_wrapped(shortcut + p * repeat, from, repeat, std::min(n, Simd::kFloats));
+      else if (shortcut) y += Simd::load_some(shortcut + p * repeat + from, std::min(n, Simd::kFloats));
+      if (kUsual || e.slope) y = (y > 0 ? y : y * slope) + bias;
+      if (kUsual) std::memcpy(out + p * width, &y, sizeof y);
+      else if (out) Simd::store_some(out + p * width, y, std::min(n, Simd::kFloats));
+      if (kUsual || e.threshold) signs[p] |= Simd::at_least(y, threshold) << place;
     }
-    if (e.slope) y = (y > 0 ? y : y * slope) + bias;
-    if (out) {
-      if (whole) std::memcpy(out, &y, sizeof y);
-      else Simd::store_some(out, y, n);
-      out += width;
-    }
-    if (e.threshold) signs[p] |= Simd::at_least(y, threshold) << place;
-  }
+  };
+  if (whole && shortcut && !wraps && e.slope && out && e.threshold) pixels(std::true_type{});
+  else pixels(std::false_type{});
 }
 
 // The same for a whole tile, of which n channels exist; `sums(p, first)` from channel `first` of the tile on.
@@ -93,7 +93,7 @@ inline void binary_block(const Row& r, int group, int tile, int pixel) {
   const uint32_t* input = static_cast<const uint32_t*>(r.input) + group * r.group_stride + pixel * r.pixel_stride;
   const uint32_t* weight = static_cast<const uint32_t*>(r.weight) + index * r.tile_stride;
   for (int lane = 0; lane < n; lane += Simd::kLanes)
-    Simd::template count<P>(input, r.pixel_stride, r.offsets, r.values, weight + lane, &counts[0][lane]);
+    Simd::template count<P>(input, r.pixel_stride, r.offsets, r.values, weight + lane, n - lane, &counts[0][lane]);
   const int32_t* const* base = r.base + pixel;
   if (r.dots)
     for (int p = 0; p < P; ++p)
