@@ -1,4 +1,4 @@
-"""Evaluates a checkpoint with a config's test loop; the arguments are MMDetection's, and keys must match."""
+"""Evaluates a checkpoint, or a packed file, with a config's test loop; the arguments are MMDetection's."""
 import argparse
 import json
 import os
@@ -6,16 +6,18 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from nasbnn_det.apis import check_checkpoint, run_tool, start_processes
 from nasbnn_det.files import replace_text
+from nasbnn_det.runtime import load_packed
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='test config file path')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('checkpoint', help='checkpoint file, or packed file (*.safetensors)')
     parser.add_argument('--work-dir', help='the directory to save the file containing evaluation metrics')
     parser.add_argument('--out', help='dump predictions to a pickle file for offline evaluation')
     parser.add_argument('--show', action='store_true', help='show prediction results')
@@ -29,6 +31,10 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+def is_packed(path: str) -> bool:
+    return path.endswith('.safetensors')
+
+
 def load_config(args: argparse.Namespace) -> Config:
     """Reads the config and applies the command line to it."""
     cfg = Config.fromfile(args.config)
@@ -38,7 +44,7 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
-    cfg.load_from = args.checkpoint
+    cfg.load_from = None if is_packed(args.checkpoint) else args.checkpoint
     # The checkpoint brings all weights: what they were initialised from need not be there any more.
     if 'backbone' in cfg.model:
         cfg.model.backbone.init_cfg = None
@@ -58,8 +64,12 @@ def main() -> None:
     args = parse_args()
     start_processes(args.launcher)
     cfg = load_config(args)
+    packed = load_packed(args.checkpoint) if is_packed(args.checkpoint) else None
     runner = Runner.from_cfg(cfg)
-    check_checkpoint(runner.model, cfg.load_from)
+    if packed is None:
+        check_checkpoint(runner.model, cfg.load_from)
+    else:
+        packed.apply_to(runner.model.module if is_model_wrapper(runner.model) else runner.model)
     metrics = runner.test()
     result = dict(metrics={key: float(value) for key, value in metrics.items()})
     if is_main_process():

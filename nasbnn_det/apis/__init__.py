@@ -1,7 +1,8 @@
 """A few functions for people who write Python rather than configs."""
+from ..runtime import PackedDetector
 from .checkpoint import check_checkpoint
 from .cli import run_tool
 from .launch import start_processes
 from .release import import_release
 
-__all__ = ['check_checkpoint', 'import_release', 'run_tool', 'start_processes']
+__all__ = ['PackedDetector', 'check_checkpoint', 'import_release', 'run_tool', 'start_processes']

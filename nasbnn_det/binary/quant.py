@@ -2,6 +2,8 @@
 
 Learned step size quantisation (LSQ, arXiv 1902.08153) with one step per output channel.
 """
+from typing import Tuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -36,13 +38,27 @@ def quantize_weight(weight: Tensor, step: Tensor) -> Tensor:
     Returns:
         Tensor: Shape (O, I, k, k).
     """
+    levels, step = quantization_levels(weight, step)
+    return levels * step
+
+
+def quantization_levels(weight: Tensor, step: Tensor) -> Tuple[Tensor, Tensor]:
+    """The two factors of :func:`quantize_weight`'s result.
+
+    Args:
+        weight (Tensor): Shape (O, I, k, k).
+        step (Tensor): Shape (O, ).
+
+    Returns:
+        tuple[Tensor, Tensor]: Whole numbers from -128 to 127, shape (O, I, k, k), and the step that was used, shape
+        (O, 1, 1, 1).
+    """
     gradient_scale = (weight.numel() * _QMAX)**-0.5
     step = step.clamp(min=torch.finfo(step.dtype).eps).view(-1, 1, 1, 1)
     # Value of the step, gradient scaled.
     step = (step - step * gradient_scale).detach() + step * gradient_scale
     levels = (weight / step).clamp(_QMIN, _QMAX)
-    levels = levels + (levels.round() - levels).detach()
-    return levels * step
+    return levels + (levels.round() - levels).detach(), step
 
 
 class QuantConv2d(nn.Conv2d):

@@ -43,6 +43,7 @@ class PackedLayer(nn.Module):
         sign_shift (Tensor, optional): Of the RSign, shape (in_channels, ), for binary layers.
         slope (Tensor, optional): Of the PReLU, shape (O, ), for layers with an activation.
         bias_out (Tensor, optional): Added after the PReLU, shape (O, ), likewise.
+        step (Tensor, optional): Of 8-bit weights, shape (O, ): ``weight`` holds whole multiples of it.
 
     Raises:
         ValueError: If a tensor is missing or has a wrong shape.
@@ -55,14 +56,16 @@ class PackedLayer(nn.Module):
                  shift: Tensor,
                  sign_shift: Optional[Tensor] = None,
                  slope: Optional[Tensor] = None,
-                 bias_out: Optional[Tensor] = None) -> None:
+                 bias_out: Optional[Tensor] = None,
+                 step: Optional[Tensor] = None) -> None:
         super().__init__()
         self.spec = spec
         out = (spec.out_channels, )
         shapes = dict(
             weight=(weight, (*out, spec.in_per_group, *spec.kernel)), scale=(scale, out), shift=(shift, out),
             sign_shift=(sign_shift, (spec.in_channels, ) if spec.binary else None),
-            slope=(slope, out if spec.activation else None), bias_out=(bias_out, out if spec.activation else None))
+            slope=(slope, out if spec.activation else None), bias_out=(bias_out, out if spec.activation else None),
+            step=(step, out if spec.weight == 'int8' else None))
         for name, (tensor, shape) in shapes.items():
             if (tensor is None) != (shape is None) or tensor is not None and tuple(tensor.shape) != shape:
                 raise ValueError(f'{name} of a layer has shape {tensor if tensor is None else tuple(tensor.shape)}, not {shape}')
@@ -74,6 +77,7 @@ class PackedLayer(nn.Module):
             tensors = (_tile_reals(weight.float(), spec), empty, empty, *tiled)
         for name, tensor in zip(LayerTensors._fields, tensors):
             self.register_buffer(name, tensor)
+        self.register_buffer('step', step)
 
     def tensors(self) -> LayerTensors:
         """Its tensors in the kernels' order."""
@@ -81,8 +85,8 @@ class PackedLayer(nn.Module):
 
     def plain(self) -> Dict[str, Tensor]:
         """The arguments it was made of."""
-        out = plain_tensors(self.spec, self.tensors())
-        return {name: tensor for name, tensor in out.items() if tensor.numel()}
+        out = {**plain_tensors(self.spec, self.tensors()), 'step': self.step}
+        return {name: tensor for name, tensor in out.items() if tensor is not None and tensor.numel()}
 
     def extra_repr(self) -> str:
         s = self.spec

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..binary import BinaryBlock, BinaryConv2d, BinaryConvModule, QuantConv2d, RPReLU, Stem
+from ..binary.quant import quantization_levels
 from .chain import PackedChain
 from .layer import PackedLayer
 from .spec import LayerSpec
@@ -88,12 +89,13 @@ class _Packer:
             'binary' if binary else 'int8', conv.in_channels, conv.out_channels, conv.groups, conv.kernel_size,
             conv.stride, conv.padding, conv.dilation, shortcut=isinstance(brick, BinaryConvModule),
             activation=activation is not None)
-        weight, magnitude = _binary_weight(conv) if binary else (conv.quantized_weight().detach(), None)
+        weight, factor = _binary_weight(conv) if binary else _quantized_weight(conv)
+        magnitude, step = (factor, None) if binary else (None, factor)
         scale, shift = _affine(conv, magnitude, None if alone else brick.bn, activation)
         layer = PackedLayer(
             spec, weight, scale, shift, conv.sign.bias.detach() if binary else None,
             None if activation is None else activation.slope.detach(),
-            None if activation is None else activation.bias_out.detach())
+            None if activation is None else activation.bias_out.detach(), step)
         if id(conv) in self.weights:
             layer.weight, layer.tap_counts = self.weights[id(conv)]
         self.weights[id(conv)] = layer.weight, layer.tap_counts
@@ -122,6 +124,13 @@ def _binary_weight(conv: BinaryConv2d) -> Tuple[Tensor, Tensor]:
     weight = conv.binary_weight().detach()
     # By the sign bit: a filter of magnitude 0 has signs too, though they mean nothing.
     return ~torch.signbit(weight), weight.flatten(1)[:, 0].abs()
+
+
+@torch.no_grad()
+def _quantized_weight(conv: QuantConv2d) -> Tuple[Tensor, Tensor]:
+    """The weight in use, and the step per output channel that it is whole multiples of."""
+    levels, step = quantization_levels(conv.weight, conv.current_step())
+    return levels.round() * step, step.flatten()
 
 
 @torch.no_grad()

@@ -4,7 +4,10 @@ from typing import Any, Dict, Tuple
 
 from .bits import WORD, words_of
 
-_LIMIT = 1 << 16
+_MAX_CHANNELS = 1 << 14
+#: Of the tensors a layer becomes; what a stranger's file can make us allocate.
+_MAX_TILED = 1 << 26
+_MAX_MAP = 1 << 29
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,8 @@ class LayerSpec:
         if self.weight not in ('binary', 'int8', 'float'):
             raise ValueError(f"weight is {self.weight!r}; allowed are 'binary', 'int8' and 'float'")
         for name in ('in_channels', 'out_channels', 'groups'):
-            _check_int(name, getattr(self, name), 1, _LIMIT)
-        for name, low, high in (('kernel', 1, 64), ('stride', 1, 64), ('padding', 0, 1024), ('dilation', 1, 1024)):
+            _check_int(name, getattr(self, name), 1, _MAX_CHANNELS)
+        for name, low, high in (('kernel', 1, 31), ('stride', 1, 31), ('padding', 0, 1024), ('dilation', 1, 64)):
             pair = getattr(self, name)
             if not isinstance(pair, (tuple, list)) or len(pair) != 2:
                 raise ValueError(f'{name} is {pair!r}; a pair of integers is wanted')
@@ -56,6 +59,12 @@ class LayerSpec:
         if self.in_channels % self.groups or self.out_channels % self.groups:
             raise ValueError(f'in_channels={self.in_channels} and out_channels={self.out_channels} must both be '
                              f'divisible by groups={self.groups}')
+        if any(p > max(64, d * (k - 1)) for p, d, k in zip(self.padding, self.dilation, self.kernel)):
+            raise ValueError(f'padding {self.padding} is too large; allowed are 64 and what a kernel of {self.kernel} with '
+                             f'dilation {self.dilation} reaches')
+        if self.tiled_values > _MAX_TILED:
+            raise ValueError(f'a layer of {self.in_channels} to {self.out_channels} channels in {self.groups} groups with a '
+                             f'kernel of {self.kernel} is too large: {self.tiled_values} values, {_MAX_TILED} are allowed')
         if self.shortcut and (self.binary is False or self.stride[0] != self.stride[1] or
                               any(2 * p != d * (k - 1) or k % 2 == 0
                                   for p, d, k in zip(self.padding, self.dilation, self.kernel))):
@@ -82,11 +91,22 @@ class LayerSpec:
         """Output channels when every group is padded to whole tiles."""
         return self.groups * self.tiles * WORD
 
+    @property
+    def tiled_values(self) -> int:
+        """Numbers in the weight that the kernels read."""
+        per_tap = words_of(self.in_per_group) if self.binary else self.in_per_group
+        return self.tiled_channels * self.kernel[0] * self.kernel[1] * per_tap
+
+    @property
+    def weight_shape(self) -> Tuple[int, int, int, int]:
+        """Shape of the plain weight."""
+        return (self.out_channels, self.in_per_group, *self.kernel)
+
     def output_size(self, height: int, width: int) -> Tuple[int, int]:
         """Height and width of the output for an input's.
 
         Raises:
-            ValueError: If the kernel is larger than the padded input.
+            ValueError: If the kernel is larger than the padded input, or the output too large.
         """
         sizes = []
         for i, size in enumerate((height, width)):
@@ -95,6 +115,9 @@ class LayerSpec:
                 raise ValueError(f'an input of {height} x {width} pixels is too small for a kernel of {self.kernel}, '
                                  f'dilation {self.dilation}, padding {self.padding}')
             sizes.append(size // self.stride[i] + 1)
+        if sizes[0] * sizes[1] * self.out_channels > _MAX_MAP:
+            raise ValueError(f'a map of {sizes[0]} x {sizes[1]} pixels and {self.out_channels} channels is too large; '
+                             f'{_MAX_MAP} values are allowed')
         return sizes[0], sizes[1]
 
     def to_dict(self) -> Dict[str, Any]:

@@ -1,8 +1,8 @@
 """The found backbone."""
-from typing import Any, Dict, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
@@ -101,6 +101,10 @@ class NASBNN(BaseModule):
             if i in self.out_indices:
                 outs.append(x)
         return tuple(outs)
+
+    def as_chain(self) -> Tuple[List[nn.Module], Tuple[int, ...]]:
+        """Its parts in order, and after which of them an output is taken; for :func:`nasbnn_det.runtime.pack`."""
+        return [self.stem, *self.stages][:max(self.out_indices) + 1], self.out_indices
 
     def _freeze(self) -> None:
         for stage in (self.stem, *self.stages)[:self.frozen_stages + 1]:

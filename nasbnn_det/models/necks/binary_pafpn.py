@@ -2,12 +2,11 @@
 from functools import partial
 from typing import Optional, Sequence, Tuple, Union
 
-import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...arch import arch_channels
-from ...binary import BinaryConvModule
+from ...binary import BinaryConvModule, aggregate_paths
 from ...registry import MODELS
 
 
@@ -60,10 +59,4 @@ class BinaryPAFPN(BaseModule):
         channels = tuple(x.shape[1] for x in inputs)
         if channels != self.in_channels:
             raise ValueError(f'BinaryPAFPN was built for levels of {self.in_channels} channels and got {channels}')
-        maps = [lateral(x) for lateral, x in zip(self.laterals, inputs)]
-        for i in range(len(maps) - 2, -1, -1):
-            above = F.interpolate(maps[i + 1], size=maps[i].shape[2:], mode='nearest')
-            maps[i] = self.top_down[i](maps[i] + above)
-        for i in range(len(maps) - 1):
-            maps[i + 1] = self.bottom_up[i](maps[i + 1] + self.downsamples[i](maps[i]))
-        return tuple(maps)
+        return aggregate_paths(inputs, self.laterals, self.top_down, self.downsamples, self.bottom_up)

@@ -1,0 +1,83 @@
+"""A detector from a packed file alone: no config, no MMDetection."""
+import os
+from typing import Optional, Union
+
+import numpy as np
+
+from .file import PackedFile, load_packed
+from .preprocess import Preprocessing, read_image
+from .rtmdet import Detections, PackedRTMDet, RTMDetSettings
+
+
+class PackedDetector:
+    """Detects objects on a CPU.
+
+    Args:
+        path: A packed file of a detector that stands by itself, as ``tools/deploy/pack.py`` writes it.
+
+    Attributes:
+        classes (tuple[str]): Names of the classes.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no packed file, is damaged, or is of a network that needs its config.
+    """
+
+    def __init__(self, path: Union[str, os.PathLike]) -> None:
+        self._build(load_packed(path), path)
+
+    def _build(self, packed: PackedFile, path: Union[str, os.PathLike]) -> None:
+        network = packed.info.get('network')
+        if network is None:
+            raise ValueError(f"packed file '{path}' does not stand by itself: evaluate it with tools/test.py CONFIG {path}")
+        try:
+            if not isinstance(network, dict) or network.get('kind') != 'rtmdet':
+                raise ValueError(f"its network is {network!r}; this release knows the kind 'rtmdet'")
+            settings = RTMDetSettings.from_dict({key: value for key, value in network.items() if key != 'kind'})
+            self.network = PackedRTMDet(packed.chains, settings).eval()
+            self.preprocessing = Preprocessing.from_dict(packed.info.get('preprocessing'))
+            classes = packed.info.get('classes')
+            if not isinstance(classes, list) or len(classes) != settings.num_classes or \
+                    not all(isinstance(name, str) for name in classes):
+                raise ValueError(f'it needs the names of {settings.num_classes} classes')
+        except ValueError as error:
+            raise ValueError(f"packed file '{path}' describes no detector: {error}") from error
+        self.classes = tuple(classes)
+
+    def __call__(self, image: Union[np.ndarray, str, os.PathLike], score_thr: float = 0.0) -> Detections:
+        """Detects the objects in an image.
+
+        Args:
+            image: A file, or an array of BGR, uint8, shape (H, W, 3).
+            score_thr (float): Lowest score returned. Defaults to 0, all that the file's own threshold leaves.
+
+        Returns:
+            Detections: Boxes in pixels of the image, labels and scores, best first.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the image can't be read or has another form.
+        """
+        x, size, scale = self.preprocessing(read_image(image))
+        found, = self.network.detect(x, [size], [scale])
+        kept = found.scores >= score_thr
+        return Detections(*(part[kept] for part in found))
+
+    def draw(self, image: Union[np.ndarray, str, os.PathLike], found: Optional[Detections] = None,
+             score_thr: float = 0.3) -> np.ndarray:
+        """Draws detections.
+
+        Args:
+            image: As for a call.
+            found (Detections, optional): What to draw. Defaults to None, what a call finds.
+            score_thr (float): Lowest score drawn. Defaults to 0.3.
+
+        Returns:
+            np.ndarray: A picture of the image's shape, BGR, uint8.
+        """
+        from ..analysis.draw import draw_boxes
+        pixels = read_image(image)
+        found = self(pixels) if found is None else found
+        kept = found.scores >= score_thr
+        return draw_boxes(pixels, found.boxes[kept].numpy(), found.labels[kept].tolist(), self.classes,
+                          found.scores[kept].tolist())

@@ -1,0 +1,193 @@
+"""The headline detector without MMDetection: backbone, neck and head as chains, decoding and NMS."""
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+
+import torch
+from torch import Tensor, nn
+
+from ..binary import aggregate_paths
+from .chain import PackedChain
+
+
+class Detections(NamedTuple):
+    """What was found in an image, best first.
+
+    Args:
+        boxes (Tensor): Corners x1, y1, x2, y2 in pixels, shape (N, 4).
+        labels (Tensor): Class indices, int64, shape (N, ).
+        scores (Tensor): 0 to 1, shape (N, ).
+    """
+    boxes: Tensor
+    labels: Tensor
+    scores: Tensor
+
+
+@dataclass(frozen=True)
+class RTMDetSettings:
+    """Numbers of the head and of its decoding, as in MMDetection's config.
+
+    Args:
+        num_classes (int): Classes.
+        strides (tuple[int]): Pixels between the points of each level.
+        offset (float): Of the points, in strides.
+        score_thr (float): Lowest score.
+        nms_pre (int): Candidates per level at most; -1 keeps all.
+        iou_threshold (float): Of the non-maximum suppression, within a class.
+        max_per_img (int): Detections per image at most.
+        min_bbox_size (float): Boxes must be larger than this, in pixels; -1 keeps all.
+
+    Raises:
+        ValueError: If a value is none that makes sense.
+    """
+    num_classes: int
+    strides: Tuple[int, ...]
+    offset: float = 0.0
+    score_thr: float = 0.001
+    nms_pre: int = 1000
+    iou_threshold: float = 0.65
+    max_per_img: int = 100
+    min_bbox_size: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, 'strides', tuple(self.strides) if isinstance(self.strides, (list, tuple)) else ())
+        ranges = dict(num_classes=(1, 1 << 14), nms_pre=(-1, 1 << 20), max_per_img=(1, 1 << 16))
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            if type(value) is not int or not low <= value <= high:
+                raise ValueError(f'{name} is {value!r}; allowed are integers from {low} to {high}')
+        for name in ('offset', 'score_thr', 'iou_threshold', 'min_bbox_size'):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not -1e6 < value < 1e6:
+                raise ValueError(f'{name} is {value!r}; a finite number is wanted')
+        if not 1 <= len(self.strides) <= 8 or any(type(s) is not int or not 1 <= s <= 1024 for s in self.strides):
+            raise ValueError(f'strides are {self.strides!r}; allowed are 1 to 8 integers from 1 to 1024')
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> 'RTMDetSettings':
+        """Reads a dict of the arguments.
+
+        Raises:
+            ValueError: If a key is unknown or missing, or a value is wrong.
+        """
+        known = set(cls.__dataclass_fields__)
+        if not isinstance(data, dict) or set(data) - known or {'num_classes', 'strides'} - set(data):
+            raise ValueError(f'the head is described by {sorted(known)}; num_classes and strides must be among them')
+        return cls(**data)
+
+
+class PackedRTMDet(nn.Module):
+    """Backbone, path-aggregation neck and RTMDet head (arXiv 2212.07784) of packed chains.
+
+    Args:
+        chains (dict[str, PackedChain]): By the names of the modules in MMDetection's model: ``backbone``,
+            ``neck.laterals.0``, ``bbox_head.cls_towers.0``, ``bbox_head.rtm_cls.0``, ...
+        settings (RTMDetSettings): Numbers of the head.
+
+    Raises:
+        ValueError: If a chain is missing or left over, or channels do not fit.
+    """
+
+    def __init__(self, chains: Dict[str, PackedChain], settings: RTMDetSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        levels = len(settings.strides)
+        left = dict(chains)
+
+        def take(prefix: str, count: int, inputs: Sequence[int] = ()) -> nn.ModuleList:
+            names = [f'{prefix}.{i}' for i in range(count)]
+            missing = [name for name in names if name not in left]
+            if missing:
+                raise ValueError(f'the detector needs a chain {missing[0]}')
+            found = [left.pop(name) for name in names]
+            for name, chain, channels in zip(names, found, inputs or [width] * count):
+                if chain.taps is not None or chain.layers[0].spec.in_channels != channels:
+                    raise ValueError(f'chain {name} must take {channels} channels and have one output')
+            return nn.ModuleList(found)
+
+        self.backbone = left.pop('backbone', None)
+        if self.backbone is None or len(self.backbone.taps or ()) != levels:
+            raise ValueError(f'the detector needs a chain backbone with {levels} outputs')
+        channels = [self.backbone.layers[tap].spec.out_channels for tap in self.backbone.taps]
+        width = left['neck.laterals.0'].layers[-1].spec.out_channels if 'neck.laterals.0' in left else 0
+        self.neck = nn.ModuleDict(dict(
+            laterals=take('neck.laterals', levels, channels), top_down=take('neck.top_down', levels - 1),
+            downsamples=take('neck.downsamples', levels - 1), bottom_up=take('neck.bottom_up', levels - 1)))
+        self.towers = nn.ModuleList([take('bbox_head.cls_towers', levels), take('bbox_head.reg_towers', levels)])
+        feats = [[tower.layers[-1].spec.out_channels for tower in towers] for towers in self.towers]
+        self.predictors = nn.ModuleList([take('bbox_head.rtm_cls', levels, feats[0]),
+                                         take('bbox_head.rtm_reg', levels, feats[1])])
+        for predictors, outputs in zip(self.predictors, (settings.num_classes, 4)):
+            if any(predictor.layers[-1].spec.out_channels != outputs for predictor in predictors):
+                raise ValueError(f'a predictor has another number of outputs than {outputs}')
+        if left:
+            raise ValueError(f'the detector has no place for chain {sorted(left)[0]}')
+
+    def forward(self, images: Tensor) -> Tuple[List[Tensor], List[Tensor]]:
+        """Class logits (N, classes, H_i, W_i) and distances to the sides in pixels (N, 4, H_i, W_i) of each level."""
+        maps = aggregate_paths(self.backbone(images), **self.neck)
+        logits, distances = [], []
+        for i, (x, stride) in enumerate(zip(maps, self.settings.strides)):
+            logits.append(self.predictors[0][i](self.towers[0][i](x)))
+            distances.append(self.predictors[1][i](self.towers[1][i](x)).exp() * stride)
+        return logits, distances
+
+    @torch.inference_mode()
+    def detect(self, images: Tensor, image_sizes: Sequence[Tuple[int, int]],
+               scales: Sequence[Tuple[float, float]]) -> List[Detections]:
+        """From images to boxes.
+
+        Args:
+            images (Tensor): Preprocessed, shape (N, 3, H, W).
+            image_sizes (Sequence): Height and width of each image without what it was padded with.
+            scales (Sequence): Factor from each original image's width, and height, to the network's input.
+
+        Returns:
+            list[Detections]: Per image, boxes in pixels of the original image.
+        """
+        logits, distances = self(images)
+        return [decode([x[i] for x in logits], [d[i] for d in distances], self.settings, size, scale)
+                for i, (size, scale) in enumerate(zip(image_sizes, scales))]
+
+
+def decode(logits: Sequence[Tensor], distances: Sequence[Tensor], settings: RTMDetSettings, image_size: Tuple[int, int],
+           scale: Tuple[float, float]) -> Detections:
+    """What MMDetection's RTMDet head does behind its layers, for one image.
+
+    Args:
+        logits (Sequence[Tensor]): Per level, shape (classes, H_i, W_i).
+        distances (Sequence[Tensor]): Per level, left, top, right, bottom in pixels, shape (4, H_i, W_i).
+        settings (RTMDetSettings): Numbers of the head.
+        image_size (tuple[int, int]): Height and width; boxes are clipped to them.
+        scale (tuple[float, float]): Factor from the original image's width, and height.
+
+    Returns:
+        Detections: Boxes in pixels of the original image.
+    """
+    from torchvision.ops import nms  # only detectors need it
+    boxes, labels, scores = [], [], []
+    for level_logits, level_distances, stride in zip(logits, distances, settings.strides):
+        classes, height, width = level_logits.shape
+        level_scores = level_logits.permute(1, 2, 0).reshape(-1).sigmoid()
+        found = (level_scores > settings.score_thr).nonzero().flatten()
+        values = level_scores[found]
+        count = values.numel() if settings.nms_pre < 0 else min(settings.nms_pre, values.numel())
+        values, order = values.sort(descending=True)
+        found, values = found[order[:count]], values[:count]
+        points = found // classes
+        labels.append(found % classes)
+        scores.append(values)
+        x = (points % width + settings.offset) * stride
+        y = (points // width + settings.offset) * stride
+        left, top, right, bottom = level_distances.reshape(4, -1)[:, points]
+        boxes.append(torch.stack([(x - left).clamp(0, image_size[1]), (y - top).clamp(0, image_size[0]),
+                                  (x + right).clamp(0, image_size[1]), (y + bottom).clamp(0, image_size[0])], 1))
+    box = torch.cat(boxes) / torch.tensor([*scale, *scale])
+    label, score = torch.cat(labels), torch.cat(scores)
+    if settings.min_bbox_size >= 0:
+        large = ((box[:, 2:] - box[:, :2]) > settings.min_bbox_size).all(1)
+        box, label, score = box[large], label[large], score[large]
+    if box.numel():
+        # Classes moved apart, so that boxes suppress only those of their own class.
+        kept = nms(box + (label * (box.max() + 1)).unsqueeze(1), score, settings.iou_threshold)[:settings.max_per_img]
+        box, label, score = box[kept], label[kept], score[kept]
+    return Detections(box, label, score)

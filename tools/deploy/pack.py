@@ -1,0 +1,41 @@
+"""Packs a trained model: 1-bit weights, one file that runs by itself."""
+import argparse
+from pathlib import Path
+
+import torch
+from mmengine.config import Config, DictAction
+
+from nasbnn_det.apis import run_tool
+from nasbnn_det.apis.packing import pack_checkpoint
+from nasbnn_det.runtime.file import load_packed, save_packed
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file path')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('out', help='file to write, such as detector.safetensors')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    if not args.out.endswith('.safetensors'):
+        raise ValueError(f"'{args.out}' is no name for a packed file; it must end in .safetensors")
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    packed = pack_checkpoint(cfg, args.checkpoint)
+    save_packed(args.out, packed)
+    load_packed(args.out)
+    state = torch.load(args.checkpoint, map_location='cpu', weights_only=False)
+    floats = 4 * sum(value.numel() for value in state.get('state_dict', state).values())
+    size = Path(args.out).stat().st_size
+    print(f'written: {args.out}, {size / 1e6:.3f} MB; the weights as float32: {floats / 1e6:.3f} MB, {floats / size:.1f} times as '
+          'large')
+    if packed.info['network'] is None:
+        print(f'its network needs its config: tools/test.py {args.config} {args.out}')
+
+
+if __name__ == '__main__':
+    run_tool(main)
