@@ -2,6 +2,7 @@
 from typing import Dict, NamedTuple, Optional
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .bits import WORD, pack_words, unpack_words, words_of
@@ -87,6 +88,16 @@ class PackedLayer(nn.Module):
         """The arguments it was made of."""
         out = {**plain_tensors(self.spec, self.tensors()), 'step': self.step}
         return {name: tensor for name, tensor in out.items() if tensor is not None and tensor.numel()}
+
+    def set_affine(self, scale: Tensor, shift: Tensor) -> None:
+        """Replaces the factor and the summand after the convolution, both of shape (O, ), in place."""
+        self.scale.copy_(_tile_channels(scale, self.spec))
+        self.shift.copy_(_tile_channels(shift, self.spec))
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """The bare convolution of a layer with real weights, shape (N, O, H', W')."""
+        s = self.spec
+        return F.conv2d(x, self.plain()['weight'], None, s.stride, s.padding, s.dilation, s.groups)
 
     def extra_repr(self) -> str:
         s = self.spec

@@ -1,6 +1,6 @@
 """Turns a trained network into its packed form: bricks become layers of bits, neighbours become chains."""
 import copy
-from typing import Dict, List, Optional, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
 from torch import Tensor, nn
@@ -46,10 +46,31 @@ def pack(model: nn.Module) -> nn.Module:
     return packed.eval()
 
 
+def pack_layers(modules: Sequence[nn.Module], fold_norms: bool = True) -> List[PackedLayer]:
+    """Packs modules that run one after another.
+
+    Args:
+        modules (Sequence[nn.Module]): Bricks, stems, lone convolutions, or blocks and ``nn.Sequential`` of them.
+        fold_norms (bool): False leaves batch norms out. Defaults to True.
+
+    Returns:
+        list[PackedLayer]: One per convolution.
+
+    Raises:
+        ValueError: If a module is none of these.
+    """
+    packer = _Packer(fold_norms)
+    bricks = [_bricks(module) for module in modules]
+    if None in bricks:
+        raise ValueError(f'{type(modules[bricks.index(None)]).__name__} is no brick and holds more than bricks')
+    return [packer.layer(brick) for part in bricks for brick in part]
+
+
 class _Packer:
     """Packs modules; bricks that share a convolution share its packed weight."""
 
-    def __init__(self) -> None:
+    def __init__(self, fold_norms: bool = True) -> None:
+        self.fold_norms = fold_norms
         self.weights: Dict[int, Tuple[Tensor, ...]] = {}
 
     def find(self, module: nn.Module, replaced: Dict[int, PackedChain]) -> None:
@@ -91,7 +112,7 @@ class _Packer:
             activation=activation is not None)
         weight, factor = _binary_weight(conv) if binary else _quantized_weight(conv)
         magnitude, step = (factor, None) if binary else (None, factor)
-        scale, shift = _affine(conv, magnitude, None if alone else brick.bn, activation)
+        scale, shift = _affine(conv, magnitude, None if alone or not self.fold_norms else brick.bn, activation)
         layer = PackedLayer(
             spec, weight, scale, shift, conv.sign.bias.detach() if binary else None,
             None if activation is None else activation.slope.detach(),

@@ -29,7 +29,8 @@ class SubnetEvaluator:
         evaluator (Evaluator): Any of MMEngine's, with metrics of MMPretrain.
         seed (int): Chooses the images for recalibration. Defaults to 0.
         prepare (Callable): Turns a subnet into what is evaluated: an object with ``recalibrate(batches)`` that gives
-            logits when it is called with images. Defaults to :class:`nasbnn_det.supernet.EvaluationForm`.
+            logits when it is called with images. Defaults to :class:`nasbnn_det.supernet.EvaluationForm`;
+            :class:`nasbnn_det.runtime.PackedEvaluationForm` is the one on packed kernels, for a CPU.
         cache_bytes (int): Memory for validation images. Defaults to 1 GiB.
 
     Attributes:

@@ -2,7 +2,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from mmengine.dist import get_rank, get_world_size
 from mmengine.evaluator import Evaluator
@@ -14,7 +14,8 @@ from ..analysis.plots import plot_front
 from ..arch import Arch, count_ops
 from ..checked import build_checked
 from ..registry import LOOPS
-from ..supernet import Supernet, extract_subnet, file_sha256, load_supernet
+from ..runtime import PackedEvaluationForm
+from ..supernet import EvaluationForm, Subnet, Supernet, extract_subnet, file_sha256, load_supernet
 from .evaluator import SubnetEvaluator
 from .evolution import Evolution, EvolutionConfig
 from .limits import build_limits
@@ -27,6 +28,10 @@ from .state import SearchFiles
 def _preprocessor(runner: Any) -> Any:
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     return model.data_preprocessor
+
+
+def _form(packed: bool) -> Callable[[Subnet], Any]:
+    return PackedEvaluationForm if packed else EvaluationForm
 
 
 def _data_hash(cfg: Any) -> str:
@@ -65,6 +70,8 @@ class EvolutionSearchLoop(BaseLoop):
         evolution (dict, optional): Arguments of :class:`EvolutionConfig`; ``bucket`` in OPs.
         recalibration_batches (int): Training batches for recalibration. Defaults to 10.
         seed (int): Seed of the search. Defaults to 0.
+        packed (bool): Evaluates candidates on the packed kernels: several times faster on a CPU, the same scores up to
+            rounding. Defaults to False.
 
     Raises:
         FileNotFoundError: If the supernet's checkpoint does not exist.
@@ -83,8 +90,10 @@ class EvolutionSearchLoop(BaseLoop):
                  limits: Optional[Dict[str, Any]] = None,
                  evolution: Optional[dict] = None,
                  recalibration_batches: int = 10,
-                 seed: int = 0) -> None:
+                 seed: int = 0,
+                 packed: bool = False) -> None:
         self._check_runner(runner)
+        self.packed = packed
         self.supernet = load_supernet(supernet).eval()
         self.input_size = (int(input_size[0]), int(input_size[1]))
         self.score = score
@@ -100,7 +109,7 @@ class EvolutionSearchLoop(BaseLoop):
             supernet_sha256=file_sha256(supernet), seed=seed)
         identity = dict(self.info, space=self.supernet.space.to_dict(), window=[window.low, window.high],
                         evolution=vars(config), recalibration_batches=recalibration_batches,
-                        limits=limits or {}, data=_data_hash(runner.cfg))
+                        limits=limits or {}, data=_data_hash(runner.cfg), **(dict(packed=True) if packed else {}))
         self.files = SearchFiles(Path(runner.work_dir), identity)
         state = from_main(self.files.load_state) if runner._resume else None
         if state is not None:
@@ -151,7 +160,7 @@ class EvolutionSearchLoop(BaseLoop):
         self.runner.call_hook('before_train')
         loop = self.runner.val_loop
         evaluate = SubnetEvaluator(_preprocessor(self.runner), self.dataloader, self.recalibration_batches,
-                                   loop.dataloader, loop.evaluator, self.seed)
+                                   loop.dataloader, loop.evaluator, self.seed, _form(self.packed))
         progress = SearchProgress(
             self.runner.logger, self.runner.visualizer, self.max_iters, self.iter,
             max((entry.score for entry in self.evolution.visited.values()), default=None))
@@ -201,13 +210,15 @@ class SupernetValLoop(BaseLoop):
         dataloader (DataLoader | dict): Validation images.
         evaluator (Evaluator | dict | list): Metrics.
         recalibration_batches (int): Training batches for recalibration. Defaults to 10.
+        packed (bool): As for :class:`EvolutionSearchLoop`. Defaults to False.
     """
 
     def __init__(self, runner: Any, dataloader: Union[DataLoader, dict], evaluator: Union[Evaluator, dict, list],
-                 recalibration_batches: int = 10) -> None:
+                 recalibration_batches: int = 10, packed: bool = False) -> None:
         super().__init__(runner, dataloader)
         self.evaluator = evaluator if isinstance(evaluator, Evaluator) else runner.build_evaluator(evaluator)
         self.recalibration_batches = recalibration_batches
+        self.packed = packed
 
     def run(self) -> Dict[str, float]:
         """Evaluates; metrics are prefixed ``smallest/`` and ``biggest/``."""
@@ -217,7 +228,7 @@ class SupernetValLoop(BaseLoop):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         supernet: Supernet = model.supernet
         evaluate = SubnetEvaluator(_preprocessor(runner), runner.train_dataloader, self.recalibration_batches,
-                                   self.dataloader, self.evaluator)
+                                   self.dataloader, self.evaluator, prepare=_form(self.packed))
         names, archs = zip(*self.archs(supernet))
         metrics = {}
         for name, found in zip(names, map_over_ranks(lambda arch: evaluate(extract_subnet(supernet, arch)), archs)):

@@ -20,8 +20,9 @@ from torchvision.models import resnet18
 
 from nasbnn_det.apis import run_tool
 from nasbnn_det.arch import Arch, count_ops, load_arch
+from nasbnn_det.runtime import PackedEvaluationForm, current_path
 from nasbnn_det.search.evaluator import SubnetEvaluator
-from nasbnn_det.supernet import Supernet, extract_subnet
+from nasbnn_det.supernet import EvaluationForm, Supernet, extract_subnet
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,6 +34,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batches', type=int, default=10, help='training batches for recalibration')
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--packed', action='store_true', help='evaluate the candidate on the packed kernels')
     return parser.parse_args()
 
 
@@ -70,7 +72,8 @@ def main() -> None:
     classes = len(val.CLASSES)
     loaders = [DataLoader(d, args.batch_size, collate_fn=_collate) for d in (train, val)]
     preprocess = ClsDataPreprocessor(num_classes=classes, mean=[127.5] * 3, std=[127.5] * 3)
-    evaluate = SubnetEvaluator(preprocess, loaders[0], args.batches, loaders[1], Evaluator(Accuracy(topk=(1, ))))
+    evaluate = SubnetEvaluator(preprocess, loaders[0], args.batches, loaders[1], Evaluator(Accuracy(topk=(1, ))),
+                               prepare=PackedEvaluationForm if args.packed else EvaluationForm)
     supernet = Supernet(arch.space, classes).eval()
     evaluate(extract_subnet(supernet, arch))  # loads and keeps the images
     images = [*evaluate.recalibration_batches, *(batch for batch, _ in evaluate.validation_batches)]
@@ -89,7 +92,7 @@ def main() -> None:
     candidate, reference = map(statistics.median, times)
     size = tuple(images[0].shape[2:])
     print(json.dumps(dict(
-        candidate_seconds=candidate, resnet18_seconds=reference, ratio=candidate / reference,
+        packed=current_path() if args.packed else None, candidate_seconds=candidate, resnet18_seconds=reference, ratio=candidate / reference,
         images=sum(map(len, images)), input_size=size, ops_m=count_ops(arch, size, classes).ops / 1e6,
         ops_m_224=count_ops(arch, (224, 224), 1000).ops / 1e6, threads=args.threads, rounds=args.rounds,
         torch=torch.__version__, cpu=torch.backends.cpu.get_cpu_capability())))

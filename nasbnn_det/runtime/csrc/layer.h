@@ -14,22 +14,26 @@ struct Epilogue {
   const float* threshold;   // the next layer's sign is +1 where y >= threshold; null: no signs wanted
 };
 
+// Pixels that share their offsets: a row of one image, or the same row of several.
 struct Row {
-  int groups, out_per_group, width;
-  // Convolution: value k of pixel p in group g stands at input + g * group_stride + p * pixel_stride + offsets[k].
+  int groups, out_per_group, pixels;
+  // Convolution: value k of pixel p in group g stands at input + g * group_stride + inputs[p] + offsets[k].
   const void* input;
-  int64_t group_stride, pixel_stride;  // in 4-byte words
+  int64_t group_stride;       // in 4-byte words
+  const int64_t* inputs;
   const int32_t* offsets;
   int64_t values;             // length of offsets
   const void* weight;         // tile 0, first value
   int64_t tile_stride;        // words from tile to tile
   const int32_t* const* base; // binary: per pixel, the dot product where no bit differs, [groups * tiles * 32]
   Epilogue epilogue;
-  const float* shortcut;      // [width][shortcut_channels], its channels repeated as far as needed, or null
+  const float* shortcut;      // [pixel][shortcut_channels], its channels repeated as far as needed, or null
+  const int64_t* shortcut_pixels;  // where each pixel stands in it
   int64_t shortcut_channels;
-  float* out;                 // [width][out_channels] or null
+  float* out;                 // [pixel][out_channels] or null
   int32_t* dots;              // likewise or null: the plain dot products of a binary convolution
-  uint32_t* signs;            // [width][sign_words], natural order of channels, or null
+  const int64_t* out_pixels;  // where each pixel stands in them
+  uint32_t* signs;            // [pixels][sign_words], natural order of channels, or null
   int64_t sign_words;
 
   int64_t out_channels() const { return int64_t(groups) * out_per_group; }

@@ -28,7 +28,7 @@ struct Avx2 {
   }
 
   template <int P>
-  static inline void count(const uint32_t* input, int64_t pixel_stride, const int32_t* offsets, int64_t values,
+  static inline void count(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
                            const uint32_t* weight, int /* channels */, int32_t* counts) {
     __m256i totals[P][2];
     for (int p = 0; p < P; ++p) totals[p][0] = totals[p][1] = _mm256_setzero_si256();
@@ -39,10 +39,10 @@ struct Avx2 {
       for (int64_t k = start; k < end; ++k, weight += kTile) {
         const __m256i w0 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weight));
         const __m256i w1 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weight + 8));
-        const uint32_t* x = input + offsets[k];
+        const int64_t offset = offsets[k];
 #pragma GCC unroll 4
         for (int p = 0; p < P; ++p) {
-          const __m256i bits = _mm256_set1_epi32(x[p * pixel_stride]);
+          const __m256i bits = _mm256_set1_epi32(inputs[p][offset]);
           sums[p][0] = _mm256_add_epi8(sums[p][0], bytes(_mm256_xor_si256(bits, w0)));
           sums[p][1] = _mm256_add_epi8(sums[p][1], bytes(_mm256_xor_si256(bits, w1)));
         }

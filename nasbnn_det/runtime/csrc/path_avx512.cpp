@@ -14,14 +14,14 @@ struct Avx512 {
   static constexpr int kLanes = 32;
 
   template <int P>
-  static inline void count(const uint32_t* input, int64_t pixel_stride, const int32_t* offsets, int64_t values,
+  static inline void count(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
                            const uint32_t* weight, int channels, int32_t* counts) {
-    if (channels > 16) count_vectors<P, 2>(input, pixel_stride, offsets, values, weight, counts);
-    else count_vectors<P, 1>(input, pixel_stride, offsets, values, weight, counts);
+    if (channels > 16) count_vectors<P, 2>(inputs, offsets, values, weight, counts);
+    else count_vectors<P, 1>(inputs, offsets, values, weight, counts);
   }
 
   template <int P, int V>
-  static inline void count_vectors(const uint32_t* input, int64_t pixel_stride, const int32_t* offsets, int64_t values,
+  static inline void count_vectors(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
                                    const uint32_t* weight, int32_t* counts) {
     __m512i sums[P][V];
     for (int p = 0; p < P; ++p)
@@ -29,10 +29,10 @@ struct Avx512 {
     for (int64_t k = 0; k < values; ++k, weight += kTile) {
       __m512i w[V];
       for (int v = 0; v < V; ++v) w[v] = _mm512_loadu_si512(weight + 16 * v);
-      const uint32_t* x = input + offsets[k];
+      const int64_t offset = offsets[k];
 #pragma GCC unroll 5
       for (int p = 0; p < P; ++p) {
-        const __m512i bits = _mm512_set1_epi32(x[p * pixel_stride]);
+        const __m512i bits = _mm512_set1_epi32(inputs[p][offset]);
 #pragma GCC unroll 2
         for (int v = 0; v < V; ++v)
           sums[p][v] = _mm512_add_epi32(sums[p][v], _mm512_popcnt_epi32(_mm512_xor_si512(bits, w[v])));

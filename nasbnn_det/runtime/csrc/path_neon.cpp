@@ -15,7 +15,7 @@ struct Neon {
   static constexpr int64_t kByteRounds = 31;  // a byte counts at most 8 a round
 
   template <int P>
-  static inline void count(const uint32_t* input, int64_t pixel_stride, const int32_t* offsets, int64_t values,
+  static inline void count(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
                            const uint32_t* weight, int /* channels */, int32_t* counts) {
     uint32x4_t totals[P][4];
     for (int p = 0; p < P; ++p)
@@ -28,9 +28,9 @@ struct Neon {
       for (int64_t k = start; k < end; ++k, weight += kTile) {
         uint32x4_t w[4];
         for (int v = 0; v < 4; ++v) w[v] = vld1q_u32(weight + 4 * v);
-        const uint32_t* x = input + offsets[k];
+        const int64_t offset = offsets[k];
         for (int p = 0; p < P; ++p) {
-          const uint32x4_t bits = vdupq_n_u32(x[p * pixel_stride]);
+          const uint32x4_t bits = vdupq_n_u32(inputs[p][offset]);
           for (int v = 0; v < 4; ++v)
             sums[p][v] = vaddq_u8(sums[p][v], vcntq_u8(vreinterpretq_u8_u32(veorq_u32(bits, w[v]))));
         }

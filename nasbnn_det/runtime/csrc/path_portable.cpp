@@ -19,12 +19,12 @@ struct Portable {
   }
 
   template <int P>
-  static inline void count(const uint32_t* input, int64_t pixel_stride, const int32_t* offsets, int64_t values,
+  static inline void count(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
                            const uint32_t* weight, int /* channels */, int32_t* counts) {
     uint32_t sums[P][kLanes] = {};
     for (int64_t k = 0; k < values; ++k, weight += kTile)
       for (int p = 0; p < P; ++p) {
-        const uint32_t bits = input[offsets[k] + p * pixel_stride];
+        const uint32_t bits = inputs[p][offsets[k]];
         for (int lane = 0; lane < kLanes; ++lane) sums[p][lane] += ones(bits ^ weight[lane]);
       }
     for (int p = 0; p < P; ++p)

@@ -47,9 +47,11 @@ inline void finish(const Row& r, int pixel, int64_t channel, int64_t at, int n, 
   const Floats bias = e.slope ? load<Floats>(e.bias_out + at) : Floats{};
   const Floats threshold = e.threshold ? load<Floats>(e.threshold + at) : Floats{};
   const int64_t width = r.out_channels(), repeat = r.shortcut_channels;
-  float* out = r.out ? r.out + pixel * width + channel : nullptr;
+  float* const out = r.out ? r.out + channel : nullptr;
+  const int64_t* const to = r.out_pixels + pixel;
   // A shortcut of fewer channels begins again behind its last one.
-  const float* shortcut = r.shortcut ? r.shortcut + pixel * repeat : nullptr;
+  const float* const shortcut = r.shortcut;
+  const int64_t* const source = r.shortcut_pixels + pixel;
   const int64_t from = r.shortcut ? channel % repeat : 0;
   const bool wraps = from + std::min(n, Simd::kFloats) > repeat;
   const auto pixels = [&](auto usual) {
@@ -57,12 +59,12 @@ inline void finish(const Row& r, int pixel, int64_t channel, int64_t at, int n, 
 #pragma GCC unroll 5
     for (int p = 0; p < P; ++p) {
       Floats y = sums(p) * scale + shift;
-      if (kUsual) y += load<Floats>(shortcut + p * repeat + from);
-      else if (shortcut && wraps) y += Simd::load_wrapped(shortcut + p * repeat, from, repeat, std::min(n, Simd::kFloats));
-      else if (shortcut) y += Simd::load_some(shortcut + p * repeat + from, std::min(n, Simd::kFloats));
+      if (kUsual) y += load<Floats>(shortcut + source[p] * repeat + from);
+      else if (shortcut && wraps) y += Simd::load_wrapped(shortcut + source[p] * repeat, from, repeat, std::min(n, Simd::kFloats));
+      else if (shortcut) y += Simd::load_some(shortcut + source[p] * repeat + from, std::min(n, Simd::kFloats));
       if (kUsual || e.slope) y = (y > 0 ? y : y * slope) + bias;
-      if (kUsual) std::memcpy(out + p * width, &y, sizeof y);
-      else if (out) Simd::store_some(out + p * width, y, std::min(n, Simd::kFloats));
+      if (kUsual) std::memcpy(out + to[p] * width, &y, sizeof y);
+      else if (out) Simd::store_some(out + to[p] * width, y, std::min(n, Simd::kFloats));
       if (kUsual || e.threshold) signs[p] |= Simd::at_least(y, threshold) << place;
     }
   };
@@ -90,15 +92,17 @@ inline void binary_block(const Row& r, int group, int tile, int pixel) {
   const int64_t index = group * ceil_div(r.out_per_group, kTile) + tile, at = index * kTile;
   const int n = std::min(kTile, r.out_per_group - tile * kTile);
   const int64_t channel = int64_t(group) * r.out_per_group + tile * kTile;
-  const uint32_t* input = static_cast<const uint32_t*>(r.input) + group * r.group_stride + pixel * r.pixel_stride;
+  const uint32_t* inputs[P];
+  for (int p = 0; p < P; ++p)
+    inputs[p] = static_cast<const uint32_t*>(r.input) + group * r.group_stride + r.inputs[pixel + p];
   const uint32_t* weight = static_cast<const uint32_t*>(r.weight) + index * r.tile_stride;
   for (int lane = 0; lane < n; lane += Simd::kLanes)
-    Simd::template count<P>(input, r.pixel_stride, r.offsets, r.values, weight + lane, n - lane, &counts[0][lane]);
+    Simd::template count<P>(inputs, r.offsets, r.values, weight + lane, n - lane, &counts[0][lane]);
   const int32_t* const* base = r.base + pixel;
   if (r.dots)
     for (int p = 0; p < P; ++p)
       for (int i = 0; i < n; ++i)
-        r.dots[(pixel + p) * r.out_channels() + channel + i] = base[p][at + i] - 2 * counts[p][i];
+        r.dots[r.out_pixels[pixel + p] * r.out_channels() + channel + i] = base[p][at + i] - 2 * counts[p][i];
   finish_tile<Simd, P>(r, pixel, channel, at, n, [&](int p, int first) {
     using Ints = typename Simd::Ints;
     const Ints dots = load<Ints>(base[p] + at + first) - 2 * load<Ints>(counts[p] + first);
@@ -114,13 +118,15 @@ inline void float_block(const Row& r, int group, int tile, int pixel) {
   const int64_t index = group * ceil_div(r.out_per_group, kTile) + tile;
   const int n = std::min(kTile, r.out_per_group - tile * kTile);
   const int64_t channel = int64_t(group) * r.out_per_group + tile * kTile;
-  const float* input = static_cast<const float*>(r.input) + group * r.group_stride + pixel * r.pixel_stride;
+  const float* inputs[P];
+  for (int p = 0; p < P; ++p)
+    inputs[p] = static_cast<const float*>(r.input) + group * r.group_stride + r.inputs[pixel + p];
   const float* weight = static_cast<const float*>(r.weight) + index * r.tile_stride;
   for (int64_t k = 0; k < r.values; ++k, weight += kTile) {
-    const float* x = input + r.offsets[k];
+    const int64_t offset = r.offsets[k];
     for (int part = 0; part < kParts; ++part) {
       const Floats w = load<Floats>(weight + part * Simd::kFloats);
-      for (int p = 0; p < P; ++p) sums[p][part] += w * x[p * r.pixel_stride];
+      for (int p = 0; p < P; ++p) sums[p][part] += w * inputs[p][offset];
     }
   }
   finish_tile<Simd, P>(r, pixel, channel, index * kTile, n, [&](int p, int first) { return sums[p][first / Simd::kFloats]; });
@@ -128,10 +134,10 @@ inline void float_block(const Row& r, int group, int tile, int pixel) {
 
 // Calls block(P) over a row in near-equal blocks of at most `most` pixels.
 template <class Block>
-inline void in_blocks(int width, int most, Block block) {
-  const int blocks = int(ceil_div(width, most));
+inline void in_blocks(int pixels, int most, Block block) {
+  const int blocks = int(ceil_div(pixels, most));
   for (int i = 0, pixel = 0; i < blocks; ++i) {
-    const int size = (width - pixel) / (blocks - i);
+    const int size = (pixels - pixel) / (blocks - i);
     block(pixel, size);
     pixel += size;
   }
@@ -139,11 +145,11 @@ inline void in_blocks(int width, int most, Block block) {
 
 template <class Simd>
 void binary_row(const Row& r) {
-  if (r.signs) std::fill_n(r.signs, r.width * r.sign_words, 0u);
+  if (r.signs) std::fill_n(r.signs, r.pixels * r.sign_words, 0u);
   const int tiles = int(ceil_div(r.out_per_group, kTile));
   for (int group = 0; group < r.groups; ++group)
     for (int tile = 0; tile < tiles; ++tile)
-      in_blocks(r.width, Simd::kPixels, [&](int pixel, int size) {
+      in_blocks(r.pixels, Simd::kPixels, [&](int pixel, int size) {
         switch (size) {
           case 1: return binary_block<Simd, 1>(r, group, tile, pixel);
           case 2: return binary_block<Simd, 2>(r, group, tile, pixel);
@@ -157,11 +163,11 @@ void binary_row(const Row& r) {
 
 template <class Simd>
 void float_row(const Row& r) {
-  if (r.signs) std::fill_n(r.signs, r.width * r.sign_words, 0u);
+  if (r.signs) std::fill_n(r.signs, r.pixels * r.sign_words, 0u);
   const int tiles = int(ceil_div(r.out_per_group, kTile));
   for (int group = 0; group < r.groups; ++group)
     for (int tile = 0; tile < tiles; ++tile)
-      in_blocks(r.width, Simd::kRealPixels, [&](int pixel, int size) {
+      in_blocks(r.pixels, Simd::kRealPixels, [&](int pixel, int size) {
         switch (size) {
           case 1: return float_block<Simd, 1>(r, group, tile, pixel);
           case 2: return float_block<Simd, 2>(r, group, tile, pixel);

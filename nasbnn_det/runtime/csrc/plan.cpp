@@ -1,0 +1,128 @@
+#include "plan.h"
+
+#include <algorithm>
+
+namespace {
+
+bool is_pointwise(const NbLayer& l) {
+  return l.kernel_h == 1 && l.kernel_w == 1 && l.stride_h == 1 && l.stride_w == 1 && l.pad_h == 0 && l.pad_w == 0;
+}
+
+int64_t out_size(int64_t size, int kernel, int stride, int pad, int dilation) {
+  return (size + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1;
+}
+
+struct Taps {
+  int from, to, pad;
+};
+
+// The taps of a kernel, along one side, that meet a pixel anywhere on a small map; all of them where cropping has no use.
+Taps useful_taps(int kernel, int stride, int pad, int dilation, int64_t in, int64_t out) {
+  const Taps all{0, kernel, pad};
+  if (in > int64_t(dilation) * (kernel - 1)) return all;
+  auto meets = [&](int tap) {
+    for (int64_t i = 0; i < out; ++i) {
+      const int64_t at = i * stride - pad + tap * dilation;
+      if (at >= 0 && at < in) return true;
+    }
+    return false;
+  };
+  Taps found = all;
+  while (found.from < found.to && !meets(found.from)) ++found.from;
+  while (found.to > found.from && !meets(found.to - 1)) --found.to;
+  found.pad = pad - found.from * dilation;
+  return found.from < found.to && found.pad >= 0 ? found : all;
+}
+
+}  // namespace
+
+Plan::Plan(const NbLayer* layers, int count, const NbInput& input, float* const* taps, Workspace& space)
+    : layers_(layers, layers + count), size_{input.height, input.width}, batch_(input.batch) {
+  group();
+  place(input, taps, space);
+}
+
+bool Plan::is_read(int i) const {
+  if (layers_[i].tap >= 0) return true;
+  return i + 1 < count() && (layers_[i + 1].shortcut || !layers_[i + 1].binary);
+}
+
+void Plan::group() {
+  for (int i = 0; i < count(); ++i) {
+    NbLayer& l = layers_[i];
+    widest_ = std::max<int64_t>({widest_, l.in_channels, tiled_channels(l)});
+    if (i > 0 && is_pointwise(l)) {
+      passes_.back().last = i + 1;
+      continue;
+    }
+    const Size out{out_size(size_.height, l.kernel_h, l.stride_h, l.pad_h, l.dilation_h),
+                   out_size(size_.width, l.kernel_w, l.stride_w, l.pad_w, l.dilation_w)};
+    if (l.binary) crop(l, size_, out);
+    passes_.push_back({i, i + 1, size_, out});
+    size_ = out;
+  }
+}
+
+void Plan::crop(NbLayer& l, Size in, Size out) {
+  const Taps rows = useful_taps(l.kernel_h, l.stride_h, l.pad_h, l.dilation_h, in.height, out.height);
+  const Taps columns = useful_taps(l.kernel_w, l.stride_w, l.pad_w, l.dilation_w, in.width, out.width);
+  const int kernel_h = rows.to - rows.from, kernel_w = columns.to - columns.from;
+  if (kernel_h == l.kernel_h && kernel_w == l.kernel_w) return;
+  const int64_t row = words_of(l) * kTile, channels = tiled_channels(l);
+  std::vector<int32_t> weight;
+  const int32_t* from = static_cast<const int32_t*>(l.weight);
+  for (int64_t tile = 0; tile < channels / kTile; ++tile)
+    for (int y = rows.from; y < rows.to; ++y) {
+      const int32_t* begin = from + ((tile * l.kernel_h + y) * l.kernel_w + columns.from) * row;
+      weight.insert(weight.end(), begin, begin + kernel_w * row);
+    }
+  std::vector<int32_t> counts;
+  auto inside = [&](int y, int x) { return l.tap_counts + (int64_t(y) * (l.kernel_w + 1) + x) * channels; };
+  for (int y = rows.from; y <= rows.to; ++y)
+    for (int x = columns.from; x <= columns.to; ++x)
+      for (int64_t c = 0; c < channels; ++c)
+        counts.push_back(inside(y, x)[c] - inside(rows.from, x)[c] - inside(y, columns.from)[c] +
+                         inside(rows.from, columns.from)[c]);
+  owned_.push_back(std::move(weight));
+  l.weight = owned_.back().data();
+  owned_.push_back(std::move(counts));
+  l.tap_counts = owned_.back().data();
+  l.kernel_h = kernel_h;
+  l.kernel_w = kernel_w;
+  l.pad_h = rows.pad;
+  l.pad_w = columns.pad;
+}
+
+// A map lives in an output tensor, in place of its pass's input, or in the other of two blocks.
+void Plan::place(const NbInput& input, float* const* taps, Workspace& space) {
+  const bool channels_last = input.stride_c == 1 && input.stride_w == input.channels &&
+                             input.stride_h == input.width * input.channels &&
+                             input.stride_n == input.height * input.stride_h;
+  int block = -1;  // of the current map; -1: not ours
+  int64_t sizes[2] = {0, 0}, bit_sizes[2] = {0, 0};
+  std::vector<int> blocks;
+  for (size_t i = 0; i < passes_.size(); ++i) {
+    const Pass& p = passes_[i];
+    const NbLayer& last = layers_[p.last - 1];
+    if (!is_read(p.last - 1) || last.tap >= 0) {
+      block = -1;
+    } else {
+      const bool in_place = p.in.height == p.out.height && p.in.width == p.out.width &&
+                            head(p).in_channels == last.out_channels && head(p).binary;
+      if (block < 0) block = 0;
+      else if (!in_place) block = 1 - block;
+      sizes[block] = std::max(sizes[block], batch_ * p.out.area() * last.out_channels);
+    }
+    blocks.push_back(block);
+    if (head(p).binary) bit_sizes[i % 2] = std::max(bit_sizes[i % 2], batch_ * bit_image_stride(p));
+  }
+  float* maps[2] = {space.maps[0].get<float>(sizes[0]), space.maps[1].get<float>(sizes[1])};
+  uint32_t* bits[2] = {space.bits[0].get<uint32_t>(bit_sizes[0]), space.bits[1].get<uint32_t>(bit_sizes[1])};
+  for (size_t i = 0; i < passes_.size(); ++i) {
+    Pass& p = passes_[i];
+    const NbLayer& last = layers_[p.last - 1];
+    p.input = i ? passes_[i - 1].output : channels_last ? input.data : nullptr;
+    p.output = last.tap >= 0 ? taps[last.tap] : blocks[i] >= 0 ? maps[blocks[i]] : nullptr;
+    p.bits = bits[i % 2];
+  }
+}

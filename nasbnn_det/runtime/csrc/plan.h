@@ -1,0 +1,56 @@
+// What happens in a run before any kernel: layers are grouped into passes, and every map gets its place in memory.
+#pragma once
+#include <vector>
+
+#include "layer.h"
+#include "workspace.h"
+
+struct Size {
+  int64_t height, width;
+  int64_t area() const { return height * width; }
+};
+
+// A layer and the 1 x 1 layers that follow it: they are computed together, row by row, so that between them only a row
+// lives, in the cache.
+struct Pass {
+  int first, last;  // layers [first, last)
+  Size in, out;
+  const float* input = nullptr;  // float map of the first layer, N x H x W x C; null for a chain's input of other strides
+  float* output = nullptr;       // of the last layer, if anybody reads it
+  uint32_t* bits = nullptr;      // [N][groups][H][W + 2 pad][words] for a binary first layer
+};
+
+inline int64_t words_of(const NbLayer& l) { return ceil_div(l.in_channels / l.groups, 32); }
+inline int64_t tiled_channels(const NbLayer& l) { return l.groups * ceil_div(l.out_channels / l.groups, kTile) * kTile; }
+
+class Plan {
+ public:
+  Plan(const NbLayer* layers, int count, const NbInput& input, float* const* taps, Workspace& space);
+
+  // Does anybody read the float map of layer i?
+  bool is_read(int i) const;
+  const NbLayer& layer(int i) const { return layers_[i]; }
+  const NbLayer& head(const Pass& p) const { return layers_[p.first]; }
+  int count() const { return int(layers_.size()); }
+  const std::vector<Pass>& passes() const { return passes_; }
+  int64_t widest() const { return widest_; }  // channels of the widest layer
+
+  int64_t padded_width(const Pass& p) const { return p.in.width + 2 * head(p).pad_w; }
+  int64_t bit_row_stride(const Pass& p) const { return padded_width(p) * words_of(head(p)); }
+  int64_t bit_group_stride(const Pass& p) const { return p.in.height * bit_row_stride(p); }
+  int64_t bit_image_stride(const Pass& p) const { return head(p).groups * bit_group_stride(p); }
+  uint32_t* bit_row(const Pass& p, int64_t image, int64_t y) const {  // of group 0
+    return p.bits + image * bit_image_stride(p) + y * bit_row_stride(p);
+  }
+
+ private:
+  void group();
+  void crop(NbLayer& l, Size in, Size out);
+  void place(const NbInput& input, float* const* taps, Workspace& space);
+
+  std::vector<NbLayer> layers_;
+  std::vector<std::vector<int32_t>> owned_;  // weights and counts of cropped kernels
+  std::vector<Pass> passes_;
+  Size size_;
+  int64_t batch_, widest_ = 0;
+};
