@@ -1,5 +1,5 @@
 """The packed brick: the numbers of one layer, laid out for the kernels."""
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, NamedTuple, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -88,6 +88,12 @@ class PackedLayer(nn.Module):
         """The arguments it was made of."""
         out = {**plain_tensors(self.spec, self.tensors()), 'step': self.step}
         return {name: tensor for name, tensor in out.items() if tensor is not None and tensor.numel()}
+
+    def affine(self) -> Tuple[Tensor, Tensor]:
+        """Factor and summand after the convolution, double, shape (O, )."""
+        per_group = self.spec.out_channels // self.spec.groups
+        scale, shift = (t.view(self.spec.groups, -1)[:, :per_group].flatten().double() for t in (self.scale, self.shift))
+        return scale, shift
 
     def set_affine(self, scale: Tensor, shift: Tensor) -> None:
         """Replaces the factor and the summand after the convolution, both of shape (O, ), in place."""

@@ -61,6 +61,7 @@ def _open(path: Path) -> ctypes.CDLL:
     library.nb_use_openmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
     library.nb_run.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p,
                                ctypes.c_void_p, ctypes.c_int]
+    library.nb_channel_sums.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]
     library.nb_use_openmp(*_torch_openmp())
     return library
 
@@ -143,6 +144,24 @@ class NativeChain:
             raise MemoryError('not enough memory for the packed network')
         if code:
             raise RuntimeError(f'the kernels refused the chain (code {code})')
+
+
+def channel_sums(x: Tensor) -> Tuple[Tensor, Tensor]:
+    """Sums of whole numbers and of their squares, exact to double precision.
+
+    Args:
+        x (Tensor): int32, shape (N, C, H, W), channels_last.
+
+    Returns:
+        tuple[Tensor, Tensor]: Double, shape (C, ).
+    """
+    rows = x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
+    library = None if x.is_cuda or current_path() == REFERENCE else load_library()
+    if library is None:
+        return rows.sum(0, dtype=torch.float64), rows.double().square().sum(0)
+    sums = torch.empty(2, rows.shape[1], dtype=torch.float64)
+    library.nb_channel_sums(rows.data_ptr(), *rows.shape, sums[0].data_ptr(), sums[1].data_ptr())
+    return sums[0], sums[1]
 
 
 def peak_rate(rounds: int) -> Tuple[int, str]:

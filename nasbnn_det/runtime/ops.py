@@ -2,7 +2,7 @@
 
 Eager code calls :func:`run_chain` with layers; the operator is the same with plain arguments and a shape function.
 """
-from typing import List, Optional, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -42,13 +42,15 @@ def _empty(x: Tensor, shape: Tuple[int, ...], dtype: torch.dtype = torch.float32
     return torch.empty(shape, dtype=dtype, device=x.device, memory_format=torch.channels_last)
 
 
-def run_chain(x: Tensor, layers: Layers, native: Optional[NativeChain] = None) -> List[Tensor]:
+def run_chain(x: Tensor, layers: Layers, native: Optional[NativeChain] = None,
+              empty: Callable[..., Tensor] = _empty) -> List[Tensor]:
     """Runs a chain on the path in use.
 
     Args:
         x (Tensor): Float, shape (N, C, H, W).
         layers (Sequence): Per layer its spec, its tensors and the index of the output that its map becomes, -1 for none.
         native (NativeChain, optional): The same for the library, if the caller kept it.
+        empty (Callable): ``empty(x, shape, dtype)`` makes the outputs, channels_last. Defaults to new memory.
 
     Returns:
         list[Tensor]: The outputs.
@@ -60,19 +62,29 @@ def run_chain(x: Tensor, layers: Layers, native: Optional[NativeChain] = None) -
     shapes = output_shapes(x, layers)
     if x.is_cuda or current_path() == REFERENCE:
         return run_reference(x, layers)[0]
-    outputs = [_empty(x, shape) for shape in shapes]
+    outputs = [empty(x, shape, torch.float32) for shape in shapes]
     (native or NativeChain(layers)).run(_for_kernels(x, layers), outputs)
     return outputs
 
 
-def run_dots(x: Tensor, layers: Layers) -> Tensor:
-    """Dot products of a chain's last layer, which must be binary and have output 0, as int32 (N, C', H', W')."""
+def run_dots(x: Tensor, spec: LayerSpec, tensors: LayerTensors, empty: Callable[..., Tensor] = _empty) -> Tensor:
+    """The bare dot products of a binary layer.
+
+    Args:
+        x (Tensor): Float, shape (N, C, H, W).
+        spec (LayerSpec): The layer.
+        tensors (LayerTensors): Its tensors.
+        empty (Callable): As for :func:`run_chain`.
+
+    Returns:
+        Tensor: int32, shape (N, C', H', W'), channels_last.
+    """
+    layers = [(spec, tensors, -1)]
     check_input(x, layers)
-    shape = output_shapes(x, layers)[-1]
     if x.is_cuda or current_path() == REFERENCE:
-        return run_reference(x, layers)[1].int()
-    dots = _empty(x, shape, torch.int32)
-    NativeChain(layers).run(_for_kernels(x, layers), [_empty(x, shape)], dots)
+        return run_reference(x, layers)[1].int().contiguous(memory_format=torch.channels_last)
+    dots = empty(x, (x.shape[0], spec.out_channels, *spec.output_size(*x.shape[2:])), torch.int32)
+    NativeChain(layers).run(_for_kernels(x, layers), [], dots)
     return dots
 
 

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from ..supernet import Subnet
 from .chain import PackedChain
 from .layer import PackedLayer
-from .ops import run_dots
+from .native import channel_sums
+from .ops import run_chain, run_dots
 from .pack import pack_layers
 
 
@@ -16,11 +17,12 @@ class PackedSubnet(nn.Module):
 
     Args:
         subnet (Subnet): The classifier; its linear layer is shared.
+        fold_norms (bool): False leaves its batch norms out. Defaults to True.
     """
 
-    def __init__(self, subnet: Subnet) -> None:
+    def __init__(self, subnet: Subnet, fold_norms: bool = True) -> None:
         super().__init__()
-        self.features = PackedChain(pack_layers([subnet.stem, *subnet.stages]))
+        self.features = PackedChain(pack_layers([subnet.stem, *subnet.stages], fold_norms))
         self.fc = subnet.fc
 
     def forward(self, x: Tensor) -> Tensor:
@@ -34,18 +36,15 @@ class PackedEvaluationForm:
     The statistics are those of :func:`nasbnn_det.supernet.recalibrate_bn` up to rounding.
 
     Args:
-        subnet (Subnet): The network; :meth:`recalibrate` sets its statistics too.
+        subnet (Subnet): The network; :meth:`recalibrate` must be called first, and sets its statistics too.
     """
 
     def __init__(self, subnet: Subnet) -> None:
-        self.subnet = subnet.eval()
-        self.packed = PackedSubnet(subnet)
+        self.packed = PackedSubnet(subnet.eval(), fold_norms=False)
         self.bns: List[nn.BatchNorm2d] = [subnet.stem.bn, *(brick.bn for stage in subnet.stages for block in stage
                                                             for brick in (block.conv1, block.conv2))]
         # Scale and shift of each layer without its batch norm.
-        bare = pack_layers([subnet.stem, *subnet.stages], fold_norms=False)
-        self.bare: List[Tuple[Tensor, Tensor]] = [tuple(layer.plain()[name].double() for name in ('scale', 'shift'))
-                                                  for layer in bare]
+        self.bare: List[Tuple[Tensor, Tensor]] = [layer.affine() for layer in self.packed.features.layers]
 
     @torch.no_grad()
     def recalibrate(self, batches: Iterable[Tensor]) -> None:
@@ -58,14 +57,15 @@ class PackedEvaluationForm:
             ValueError: If there is no batch.
         """
         layers = self.packed.features.layers
+        memory = [_Memory(), _Memory()]
         sums = [[torch.zeros(bn.num_features, dtype=torch.float64) for _ in range(2)] for bn in self.bns]
         count = 0
         for x in batches:
             count += 1
-            for layer, bn, (scale, shift), total in zip(layers, self.bns, self.bare, sums):
-                mean, biased, unbiased = _statistics(layer, x, scale)
+            for i, (layer, bn, (scale, shift), total) in enumerate(zip(layers, self.bns, self.bare, sums)):
+                mean, biased, unbiased = _statistics(layer, x, scale, memory[i % 2])
                 self._set(layer, bn, scale, shift, mean, biased)
-                x = PackedChain([layer])(x)
+                x, = run_chain(x, [(layer.spec, layer.tensors(), 0)], empty=memory[i % 2])
                 total[0] += mean
                 total[1] += unbiased
         if not count:
@@ -90,15 +90,28 @@ def _factor(bn: nn.BatchNorm2d, var: Tensor) -> Tensor:
     return bn.weight.double() / (var.double() + bn.eps).sqrt()
 
 
-def _statistics(layer: PackedLayer, x: Tensor, scale: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+class _Memory:
+    """Memory that is used again: new pages for every map would cost more than the kernels."""
+
+    def __init__(self) -> None:
+        self.flat = torch.empty(0, dtype=torch.int32)
+
+    def __call__(self, x: Tensor, shape: Tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """A tensor of 4-byte numbers, channels_last; what was there before is lost."""
+        n, c, h, w = shape
+        if self.flat.numel() < n * c * h * w:
+            self.flat = torch.empty(n * c * h * w, dtype=torch.int32)
+        return self.flat[:n * c * h * w].view(dtype).view(n, h, w, c).permute(0, 3, 1, 2)
+
+
+def _statistics(layer: PackedLayer, x: Tensor, scale: Tensor, memory: _Memory) -> Tuple[Tensor, Tensor, Tensor]:
     """Mean, biased and unbiased variance per channel of what a layer's batch norm sees, in double precision."""
     if layer.spec.binary:
-        y, factor = run_dots(x, [(layer.spec, layer.tensors(), 0)]).float(), scale
+        dots = run_dots(x, layer.spec, layer.tensors(), memory)
+        n, (sums, squares) = dots.numel() // dots.shape[1], channel_sums(dots)
     else:
-        y, factor = layer.convolve(x), torch.ones_like(scale)
-    n = y.numel() // y.shape[1]
-    # Sums of whole numbers are exact in double precision, and in float as long as they stay below 2^24.
-    flat = y.permute(1, 0, 2, 3).reshape(y.shape[1], -1)
-    mean = flat.sum(1, dtype=torch.float64) / n
-    biased = (flat.square().sum(1, dtype=torch.float64) / n - mean.square()).clamp(min=0)
-    return mean * factor, biased * factor.square(), biased * factor.square() * n / max(1, n - 1)
+        y, scale = layer.convolve(x).double(), torch.ones_like(scale)
+        n, sums, squares = y.numel() // y.shape[1], y.sum((0, 2, 3)), y.square().sum((0, 2, 3))
+    mean = sums / n
+    biased = (squares / n - mean.square()).clamp(min=0)
+    return mean * scale, biased * scale.square(), biased * scale.square() * n / max(1, n - 1)

@@ -67,6 +67,18 @@ NB_API int nb_run(const char* path_name, const NbLayer* layers, int count, const
   return 0;
 }
 
+// Sums of each column of x [rows][columns], and of its squares.
+NB_API void nb_channel_sums(const int32_t* x, int64_t rows, int64_t columns, double* sums, double* squares) {
+  std::fill_n(sums, columns, 0.0);
+  std::fill_n(squares, columns, 0.0);
+  for (int64_t r = 0; r < rows; ++r, x += columns)
+    for (int64_t c = 0; c < columns; ++c) {
+      const double value = x[c];
+      sums[c] += value;
+      squares[c] += value * value;
+    }
+}
+
 // Binary multiply-accumulates done by `rounds` rounds on registers alone; 0: no such path.
 NB_API int64_t nb_peak(const char* path_name, int64_t rounds) {
   const Path* path = find_path(path_name);

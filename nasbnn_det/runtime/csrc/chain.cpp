@@ -10,14 +10,14 @@ namespace {
 constexpr int64_t kBand = 40;  // pixels a worker computes at once, from several images where rows are shorter
 
 // Lays words in natural channel order out by the groups of the layer that reads them; pads become 0.
-void regroup(const uint32_t* natural, int64_t natural_words, int64_t pixels, int64_t pad, const NbLayer& reader,
-             uint32_t* out, int64_t group_stride) {
+void regroup(const uint32_t* natural, int64_t natural_words, int64_t pixels, int64_t left, int64_t right,
+             const NbLayer& reader, uint32_t* out, int64_t group_stride) {
   const int64_t words = words_of(reader), channels = reader.in_channels / reader.groups;
   for (int g = 0; g < reader.groups; ++g) {
     uint32_t* row = out + g * group_stride;
-    std::fill_n(row, pad * words, 0u);
-    std::fill_n(row + (pad + pixels) * words, pad * words, 0u);
-    row += pad * words;
+    std::fill_n(row, left * words, 0u);
+    row += left * words;
+    std::fill_n(row + pixels * words, right * words, 0u);
     if (reader.groups == 1) {
       std::copy_n(natural, pixels * words, row);
       return;
@@ -108,8 +108,8 @@ class Runner {
       const float* x = p.input + int64_t(index) * p.in.width * l.in_channels;
       for (int64_t i = 0; i < p.in.width; ++i)
         path_.pack_pixel(x + i * l.in_channels, l.sign_shift, l.in_channels, words + i * natural);
-      regroup(words, natural, p.in.width, l.pad_w, l, plan_.bit_row(p, index / p.in.height, index % p.in.height),
-              plan_.bit_group_stride(p));
+      regroup(words, natural, p.in.width, l.pad_w, plan_.right_pad(p), l,
+              plan_.bit_row(p, index / p.in.height, index % p.in.height), plan_.bit_group_stride(p));
     });
   }
 
@@ -227,8 +227,9 @@ class Runner {
       (l.binary ? path_.binary_row : path_.float_row)(row);
       if (writes_signs && last)
         for (int64_t n = 0; n < images; ++n)
-          regroup(row.signs + n * width * row.sign_words, row.sign_words, width, plan_.head(*next).pad_w, plan_.head(*next),
-                  plan_.bit_row(*next, image + n, y), plan_.bit_group_stride(*next));
+          regroup(row.signs + n * width * row.sign_words, row.sign_words, width, plan_.head(*next).pad_w,
+                  plan_.right_pad(*next), plan_.head(*next), plan_.bit_row(*next, image + n, y),
+                  plan_.bit_group_stride(*next));
       map = row.out;
       map_pixels = row.out_pixels;
       signs = row.signs;
@@ -248,7 +249,7 @@ class Runner {
     row.group_stride = row.pixels * words;
     row.input = signs;
     if (l.groups > 1) {
-      regroup(signs, ceil_div(l.in_channels, 32), row.pixels, 0, l, rows.grouped, row.group_stride);
+      regroup(signs, ceil_div(l.in_channels, 32), row.pixels, 0, 0, l, rows.grouped, row.group_stride);
       row.input = rows.grouped;
     }
     for (int p = 0; p < row.pixels; ++p) rows.inputs[p] = p * words;

@@ -31,7 +31,7 @@ struct Row {
   const int64_t* shortcut_pixels;  // where each pixel stands in it
   int64_t shortcut_channels;
   float* out;                 // [pixel][out_channels] or null
-  int32_t* dots;              // likewise or null: the plain dot products of a binary convolution
+  int32_t* dots;              // likewise: the plain dot products, instead of all that follows them; or null
   const int64_t* out_pixels;  // where each pixel stands in them
   uint32_t* signs;            // [pixels][sign_words], natural order of channels, or null
   int64_t sign_words;

@@ -17,7 +17,7 @@ struct Pass {
   Size in, out;
   const float* input = nullptr;  // float map of the first layer, N x H x W x C; null for a chain's input of other strides
   float* output = nullptr;       // of the last layer, if anybody reads it
-  uint32_t* bits = nullptr;      // [N][groups][H][W + 2 pad][words] for a binary first layer
+  uint32_t* bits = nullptr;      // [N][groups][H][pad + W + pad][words] for a binary first layer
 };
 
 inline int64_t words_of(const NbLayer& l) { return ceil_div(l.in_channels / l.groups, 32); }
@@ -35,7 +35,13 @@ class Plan {
   const std::vector<Pass>& passes() const { return passes_; }
   int64_t widest() const { return widest_; }  // channels of the widest layer
 
-  int64_t padded_width(const Pass& p) const { return p.in.width + 2 * head(p).pad_w; }
+  // Columns that a kernel reads behind the last pixel.
+  int64_t right_pad(const Pass& p) const {
+    const NbLayer& l = head(p);
+    const int64_t reach = (p.out.width - 1) * l.stride_w - l.pad_w + (l.kernel_w - 1) * l.dilation_w;
+    return reach < p.in.width ? 0 : reach - p.in.width + 1;
+  }
+  int64_t padded_width(const Pass& p) const { return head(p).pad_w + p.in.width + right_pad(p); }
   int64_t bit_row_stride(const Pass& p) const { return padded_width(p) * words_of(head(p)); }
   int64_t bit_group_stride(const Pass& p) const { return p.in.height * bit_row_stride(p); }
   int64_t bit_image_stride(const Pass& p) const { return head(p).groups * bit_group_stride(p); }

@@ -99,10 +99,15 @@ inline void binary_block(const Row& r, int group, int tile, int pixel) {
   for (int lane = 0; lane < n; lane += Simd::kLanes)
     Simd::template count<P>(inputs, r.offsets, r.values, weight + lane, n - lane, &counts[0][lane]);
   const int32_t* const* base = r.base + pixel;
-  if (r.dots)
-    for (int p = 0; p < P; ++p)
-      for (int i = 0; i < n; ++i)
-        r.dots[r.out_pixels[pixel + p] * r.out_channels() + channel + i] = base[p][at + i] - 2 * counts[p][i];
+  if (r.dots) {  // asked for instead of everything else
+    for (int p = 0; p < P; ++p) {
+      const int32_t* from = base[p] + at;
+      int32_t* to = r.dots + r.out_pixels[pixel + p] * r.out_channels() + channel;
+      for (int i = 0; i < kTile; ++i) counts[p][i] = from[i] - 2 * counts[p][i];
+      std::memcpy(to, counts[p], n * sizeof(int32_t));
+    }
+    return;
+  }
   finish_tile<Simd, P>(r, pixel, channel, at, n, [&](int p, int first) {
     using Ints = typename Simd::Ints;
     const Ints dots = load<Ints>(base[p] + at + first) - 2 * load<Ints>(counts[p] + first);
