@@ -1,0 +1,206 @@
+"""A whole detector: packed inside MMDetection, and from its file alone."""
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import save_checkpoint
+from shaken_network import shake
+
+from nasbnn_det.apis import PackedDetector
+from nasbnn_det.apis.packing import pack_checkpoint, read_preprocessing
+from nasbnn_det.registry import MODELS
+from nasbnn_det.runtime import available_paths, load_packed, save_packed
+from nasbnn_det.runtime.preprocess import Preprocessing
+from nasbnn_det.supernet import recalibrate_bn
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = next((ROOT / 'configs').glob('detection/**/rtmdet_nasbnn-tiny_1xb16-9e_shapes-128px.py'))
+CLASSES = ['circle', 'square', 'triangle', 'star', 'cross']
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """Config, checkpoint and packed file of a detector with numbers as after a training."""
+    folder = tmp_path_factory.mktemp('detector')
+    cfg = Config.fromfile(CONFIG)
+    init_default_scope('mmdet')
+    torch.manual_seed(0)
+    model = shake(MODELS.build(cfg.model))
+    recalibrate_bn(model, [torch.randn(4, 3, 64, 64)])
+    head = model.bbox_head
+    for predictor in (*head.rtm_cls, *head.rtm_reg):  # scores and boxes that differ
+        torch.nn.init.normal_(predictor.weight, std=0.01)
+    with torch.no_grad():
+        logits, distances = model(torch.randn(2, 3, 64, 64))
+        for predictor, output in (*zip(head.rtm_cls, logits), *zip(head.rtm_reg, (d.log() for d in distances))):
+            predictor.weight.mul_(0.8 / output.std(dim=(0, 2, 3)).mean())
+    save_checkpoint(dict(state_dict=model.state_dict(), meta=dict(dataset_meta=dict(classes=CLASSES))), str(folder / 'd.pth'))
+    save_packed(folder / 'd.safetensors', pack_checkpoint(copy.deepcopy(cfg), folder / 'd.pth'))
+    return cfg, model.eval(), folder
+
+
+def shapes_images(root):
+    return sorted((root / 'val').glob('*.jpg'))
+
+
+def predict(model, image, cfg):
+    """MMDetection's own way from an image to boxes."""
+    from mmcv.transforms import Compose
+    from mmdet.utils import register_all_modules
+    register_all_modules(init_default_scope=False)
+    steps = [step for step in cfg.test_dataloader.dataset.pipeline if step['type'] != 'LoadAnnotations']
+    data = Compose(steps)(dict(img_path=str(image), img_id=0))
+    with torch.no_grad():
+        return model.test_step(dict(inputs=[data['inputs']], data_samples=[data['data_samples']]))[0].pred_instances
+
+
+def same_detections(found, want):
+    """Boxes, labels and scores agree to 1e-3, in the order of their scores; equal scores in any order."""
+    assert len(found.scores) == len(want.scores)
+    assert torch.allclose(found.scores, want.scores, atol=1e-3)
+    for i in range(len(want.scores)):
+        near = ((found.boxes - want.bboxes[i]).abs().amax(1) < 1e-2) & (found.labels == want.labels[i])
+        assert (near & ((found.scores - want.scores[i]).abs() < 1e-3)).any(), i
+
+
+def test_a_file_alone_finds_what_mmdetection_finds(trained, tiny_shapes, path):
+    cfg, model, folder = trained
+    detector = PackedDetector(folder / 'd.safetensors')
+    assert detector.classes == tuple(CLASSES)
+    exact = []
+    for image in shapes_images(tiny_shapes):
+        want, found = predict(model, image, cfg), detector(image)
+        assert len(found.scores) > 5
+        try:
+            same_detections(found, want)
+            exact.append(True)
+        except AssertionError:  # a sum that is zero up to rounding turned a sign
+            exact.append(False)
+    assert sum(exact) >= len(exact) - 1
+
+
+def test_packed_inside_mmdetection(trained, tiny_shapes):
+    cfg, model, folder = trained
+    packed = load_packed(folder / 'd.safetensors').apply_to(MODELS.build(cfg.model))
+    image = shapes_images(tiny_shapes)[0]
+    found, alone = predict(packed, image, cfg), PackedDetector(folder / 'd.safetensors')(image)
+    assert torch.equal(found.labels, alone.labels)
+    assert torch.allclose(found.scores, alone.scores, atol=1e-6)
+    assert torch.allclose(found.bboxes, alone.boxes, atol=1e-3)
+
+
+def test_the_file_is_a_twentieth_of_the_weights(trained):
+    _, model, folder = trained
+    floats = sum(4 * t.numel() for t in model.state_dict().values())
+    assert floats / (folder / 'd.safetensors').stat().st_size > 20
+
+
+def test_it_runs_without_mmdetection_and_draws(trained, tiny_shapes, tmp_path):
+    image, out = shapes_images(tiny_shapes)[0], tmp_path / 'drawn.png'
+    script = (f'import sys\nfor name in ("mmengine", "mmcv", "mmdet", "mmpretrain"): sys.modules[name] = None\n'
+              f'import cv2\nfrom nasbnn_det.runtime import PackedDetector\n'
+              f'd = PackedDetector({str(trained[2] / "d.safetensors")!r})\nfound = d({str(image)!r})\n'
+              f'cv2.imwrite({str(out)!r}, d.draw({str(image)!r}, found, 0.0))\nprint(len(found.scores))')
+    done = subprocess.run([sys.executable, '-c', script], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0
+    assert not np.array_equal(cv2.imread(str(out)), cv2.imread(str(image)))
+
+
+def test_without_a_compiler_the_reference_runs_with_one_warning(trained, tiny_shapes, tmp_path):
+    image = shapes_images(tiny_shapes)[0]
+    script = (f'from nasbnn_det.runtime import PackedDetector, current_path\n'
+              f'd = PackedDetector({str(trained[2] / "d.safetensors")!r})\n'
+              f'a = d({str(image)!r}); b = d({str(image)!r})\nprint(current_path(), *a.scores.tolist())')
+    import os
+    env = {**os.environ, 'CXX': 'no-such-compiler', 'XDG_CACHE_HOME': str(tmp_path), 'NASBNN_DET_PATH': ''}
+    done = subprocess.run([sys.executable, '-c', script], cwd=ROOT, capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count('UserWarning: the packed kernels are not available') == 1
+    name, *scores = done.stdout.split()
+    assert name == 'reference'
+    assert torch.tensor([float(s) for s in scores]).allclose(PackedDetector(trained[2] / 'd.safetensors')(image).scores, atol=1e-3)
+
+
+@pytest.mark.parametrize('size', [(90, 64), (33, 101), (128, 128), (300, 20)])
+def test_preprocessing_is_the_configs(trained, size, tmp_path):
+    cfg, model, _ = trained
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 255, (*size, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / 'i.png'), image)
+    from mmcv.transforms import Compose
+    from mmdet.utils import register_all_modules
+    register_all_modules(init_default_scope=False)
+    steps = [step for step in cfg.test_dataloader.dataset.pipeline if step['type'] != 'LoadAnnotations']
+    data = Compose(steps)(dict(img_path=str(tmp_path / 'i.png'), img_id=0))
+    want = model.data_preprocessor(dict(inputs=[data['inputs']], data_samples=[data['data_samples']]))
+    x, inner, scale = read_preprocessing(cfg)(image)
+    assert torch.equal(x, want['inputs'])
+    assert inner == tuple(want['data_samples'][0].img_shape[:2])
+    assert scale == pytest.approx(want['data_samples'][0].scale_factor)
+
+
+def test_bad_images_are_named(trained, tmp_path):
+    detector = PackedDetector(trained[2] / 'd.safetensors')
+    with pytest.raises(FileNotFoundError, match="image '.*none.jpg' does not exist"):
+        detector(tmp_path / 'none.jpg')
+    (tmp_path / 'bad.jpg').write_text('no image')
+    with pytest.raises(ValueError, match="bad.jpg' can't be read"):
+        detector(tmp_path / 'bad.jpg')
+    with pytest.raises(ValueError, match=r'\(H, W, 3\) of uint8'):
+        detector(np.zeros((4, 4), np.uint8))
+
+
+@pytest.mark.parametrize('change, message', [
+    (dict(network=None), 'does not stand by itself: evaluate it with tools/test.py'),
+    (dict(network=dict(kind='yolo')), "knows the kind 'rtmdet'"),
+    (dict(network=dict(kind='rtmdet', num_classes=5)), 'num_classes and strides must be among them'),
+    (dict(network=dict(kind='rtmdet', num_classes=4, strides=[8, 16, 32])), 'another number of outputs than 4'),
+    (dict(network=dict(kind='rtmdet', num_classes=5, strides=[8, 16])), 'needs a chain backbone with 2 outputs'),
+    (dict(classes=['a']), 'needs the names of 5 classes'),
+    (dict(preprocessing=dict(mean=[0, 0, 0], std=[1, 0, 1])), 'three positive numbers'),
+    (dict(preprocessing=dict(scale=[0, 3])), 'scale is'),
+    (dict(preprocessing=3), 'preprocessing is described by'),
+])
+def test_files_that_describe_no_detector_are_refused(trained, change, message, tmp_path):
+    packed = load_packed(trained[2] / 'd.safetensors')
+    packed.info.update(change)
+    save_packed(tmp_path / 'x.safetensors', packed)
+    with pytest.raises(ValueError, match=message):
+        PackedDetector(tmp_path / 'x.safetensors')
+
+
+def test_unknown_steps_of_a_pipeline_give_no_preprocessing(trained):
+    cfg = copy.deepcopy(trained[0])
+    assert isinstance(read_preprocessing(cfg), Preprocessing)
+    cfg.test_dataloader.dataset.pipeline.insert(1, dict(type='Mosaic'))
+    assert read_preprocessing(cfg) is None
+
+
+def test_tools_pack_and_evaluate(trained, tiny_shapes, tmp_path):
+    folder = trained[2]
+    options = ['--cfg-options', f'test_dataloader.dataset.data_root={tiny_shapes}', 'test_dataloader.num_workers=0',
+               'test_dataloader.persistent_workers=False',
+               f'test_evaluator.ann_file={tiny_shapes / "annotations" / "instances_val.json"}']
+
+    def run(*command):
+        done = subprocess.run([sys.executable, *map(str, command), *options], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert 'times as large' in run('tools/deploy/pack.py', CONFIG, folder / 'd.pth', tmp_path / 'p.safetensors')
+    metrics = []
+    for checkpoint in (folder / 'd.pth', tmp_path / 'p.safetensors'):
+        run('tools/test.py', CONFIG, checkpoint, '--work-dir', tmp_path / 'test')
+        metrics.append(json.loads((tmp_path / 'test' / 'result.json').read_text())['metrics'])
+    assert metrics[1]['coco/bbox_mAP'] == pytest.approx(metrics[0]['coco/bbox_mAP'], abs=0.02)
+    if len(available_paths()) > 1:
+        assert available_paths()[-1] == 'reference'

@@ -1,0 +1,248 @@
+"""Times the packed runtime against the same network as float modules, and against float networks for small machines.
+
+Everything is measured in one run: pairs in turn, medians of the rounds; prints one JSON line. Weights are random: times do
+not depend on them. Where the number of boxes counts, both detectors' thresholds are set so that equally many candidates
+reach non-maximum suppression.
+"""
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Tuple
+
+import torch
+from torch import Tensor, nn
+
+from nasbnn_det.apis import run_tool
+from nasbnn_det.runtime import (PATH_VARIABLE, LayerSpec, PackedFile, PackedLayer, available_paths, current_path,
+                                load_packed, pack, save_packed)
+from nasbnn_det.runtime.file import split_packed
+from nasbnn_det.runtime.native import peak_rate
+from nasbnn_det.runtime.ops import run_dots
+from nasbnn_det.runtime.rtmdet import PackedRTMDet, RTMDetSettings
+
+CONFIG = 'configs/detection/rtmdet/rtmdet_nasbnn-57m_8xb16-100e_coco-320px.py'
+CANDIDATES = 300
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', nargs='?', default=CONFIG, help='config of a detector with a found backbone')
+    parser.add_argument('--size', type=int, default=320, help='height and width of the image in pixels')
+    parser.add_argument('--memory-size', type=int, default=640, help='likewise for the measurement of memory')
+    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--rounds', type=int, default=15)
+    # How this program calls itself, for a process of its own to measure.
+    parser.add_argument('--memory-of', choices=['float', 'packed'], help=argparse.SUPPRESS)
+    parser.add_argument('--memory-file', help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def build_detector(config: str) -> nn.Module:
+    """The detector of a config with random weights, in evaluation mode."""
+    from mmengine.config import Config
+    from mmengine.registry import MODELS, init_default_scope
+    cfg = Config.fromfile(config)
+    init_default_scope('mmdet')
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    return model.eval()
+
+
+def network_of(packed: nn.Module) -> dict:
+    """The packed detector's description."""
+    from nasbnn_det.apis.packing import describe_network
+    return describe_network(packed)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    yield
+    torch.set_num_threads(before)
+
+
+@contextmanager
+def path(name: str) -> Iterator[None]:
+    before = os.environ.get(PATH_VARIABLE)
+    os.environ[PATH_VARIABLE] = name
+    yield
+    os.environ.pop(PATH_VARIABLE) if before is None else os.environ.update({PATH_VARIABLE: before})
+
+
+def in_turn(runs: Dict[str, Callable[[], object]], rounds: int) -> Dict[str, float]:
+    """Median seconds of each function; one round runs them all, one after another."""
+    times: Dict[str, List[float]] = {name: [] for name in runs}
+    for i in range(rounds + 1):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            if i:  # the first round warms up
+                times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def detector_pair(model: nn.Module, image: Tensor) -> Tuple[Callable[[], object], Callable[[], object]]:
+    """Our packed detector and torchvision's SSDLite, image tensor to final boxes, with equally many candidates."""
+    from torchvision.models.detection import ssdlite320_mobilenet_v3_large
+    packed = pack(model)
+    described = {key: value for key, value in network_of(packed).items() if key != 'kind'}
+    net = PackedRTMDet(split_packed(packed)[0], RTMDetSettings.from_dict(described))
+    scores = torch.cat([level.flatten() for level in net(image)[0]]).sigmoid()
+    net.settings = RTMDetSettings.from_dict({**described, 'score_thr': scores.topk(CANDIDATES + 1).values[-1].item()})
+    size = tuple(image.shape[2:])
+    torch.manual_seed(0)
+    ssd = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None).eval().to(memory_format=torch.channels_last)
+    kept: List[Tensor] = []
+    handle = ssd.head.register_forward_hook(lambda _, __, output: kept.append(output['cls_logits']))
+    ssd([image[0]])
+    handle.remove()
+    ssd.score_thresh = kept[0].softmax(-1)[..., 1:].flatten().topk(CANDIDATES + 1).values[-1].item()
+    return lambda: net.detect(image, [size], [(1.0, 1.0)]), lambda: ssd([image[0]])
+
+
+def kernel_share(rounds: int) -> Dict[str, float]:
+    """Speed of whole 3 x 3 convolutions, the packing of their input included, against registers alone; one thread."""
+    best = 0.0
+    for _ in range(5):
+        start = time.perf_counter()
+        done, _ = peak_rate(2_000_000)
+        best = max(best, done / (time.perf_counter() - start))
+    rates = {}
+    for channels, size in ((128, 56), (256, 28), (512, 14)):
+        spec = LayerSpec('binary', channels, channels, kernel=(3, 3), padding=(1, 1))
+        weight = torch.rand(spec.weight_shape) < 0.5
+        layer = PackedLayer(spec, weight, torch.ones(channels), torch.zeros(channels), torch.zeros(channels))
+        x = torch.randn(1, channels, size, size).to(memory_format=torch.channels_last)
+        memory = torch.empty(channels * size * size, dtype=torch.int32)
+        tensors = layer.tensors()
+        seconds = in_turn({'run': lambda: run_dots(x, spec, tensors, lambda *_: memory.view(
+            1, size, size, channels).permute(0, 3, 1, 2))}, rounds * 4)['run']
+        rates[str(channels)] = 9 * channels**2 * size**2 / seconds
+    return dict(peak=best, **rates)
+
+
+def measure_memory(args: argparse.Namespace) -> None:
+    """Prints the peak of this process's memory while it loads a form of the detector and runs it, above what it was."""
+    file = Path(args.memory_file)
+    image = torch.randn(1, 3, args.memory_size, args.memory_size)
+    if args.memory_of == 'float':
+        import mmdet.models  # noqa: F401  what is imported is not the network's
+    Path('/proc/self/clear_refs').write_text('5')  # the peak begins anew
+    before = status('VmRSS')
+    with torch.inference_mode():
+        if args.memory_of == 'float':
+            model = build_detector(args.config)
+            model.load_state_dict(torch.load(file))
+            model(image, mode='tensor')
+        else:
+            loaded = load_packed(file)
+            settings = {key: value for key, value in loaded.info['network'].items() if key != 'kind'}
+            PackedRTMDet(loaded.chains, RTMDetSettings.from_dict(settings))(image)
+    print(json.dumps(dict(bytes=status('VmHWM') - before)))
+
+
+def status(name: str) -> int:
+    """A number of bytes that Linux gives of this process."""
+    line, = (line for line in Path('/proc/self/status').read_text().splitlines() if line.startswith(name + ':'))
+    return int(line.split()[1]) * 1024
+
+
+def peak_memory(args: argparse.Namespace, model: nn.Module) -> Dict[str, int]:
+    """Peak memory of the float and the packed detector, each loaded from its file in a process of its own."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for form in ('float', 'packed'):
+            file = Path(folder, form)
+            if form == 'float':
+                torch.save(model.state_dict(), file)
+            else:
+                packed = pack(model)
+                save_packed(file, PackedFile(*split_packed(packed), info=dict(network=network_of(packed))))
+            command = [sys.executable, __file__, args.config, '--memory-of', form, '--memory-file', str(file),
+                       '--memory-size', str(args.memory_size)]
+            result = subprocess.run(command, check=True, capture_output=True, text=True)
+            found[form] = json.loads(result.stdout.splitlines()[-1])['bytes']
+    return found
+
+
+def onnx_runs(model: nn.Module, image: Tensor, count: int) -> Dict[str, Callable[[], object]]:
+    """The backbone in onnxruntime, float32 and with 8-bit weights and activations; empty where it is not installed."""
+    try:
+        import onnxruntime
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+    except ImportError:
+        return {}
+    from nasbnn_det.apis.onnx_export import export_onnx
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = count
+    runs: Dict[str, Callable[[], object]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        plain, small = Path(folder, 'float.onnx'), Path(folder, 'int8.onnx')
+        export_onnx(model, plain, [tuple(image.shape)])
+        quantize_dynamic(plain, small, weight_type=QuantType.QUInt8)
+        for name, file in (('onnxruntime_float', plain), ('onnxruntime_int8', small)):
+            session = onnxruntime.InferenceSession(str(file), options, providers=['CPUExecutionProvider'])
+            feed = {session.get_inputs()[0].name: image.numpy()}
+            runs[name] = lambda session=session, feed=feed: session.run(None, feed)
+    return runs
+
+
+def cpu_name() -> str:
+    lines = Path('/proc/cpuinfo').read_text().splitlines() if Path('/proc/cpuinfo').is_file() else []
+    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
+    return names[0] if names else platform.processor()
+
+
+@torch.inference_mode()
+def main() -> None:
+    args = parse_args()
+    if args.memory_of:
+        return measure_memory(args)
+    from torchvision.models import mobilenet_v2
+    model = build_detector(args.config)
+    image = torch.randn(1, 3, args.size, args.size)
+    backbone, packed = model.backbone, pack(model.backbone)
+    last = image.to(memory_format=torch.channels_last)
+    mobilenet = mobilenet_v2(weights=None).features.eval().to(memory_format=torch.channels_last)
+    runs: Dict[str, Callable[[], object]] = dict(
+        packed=lambda: packed(image), float=lambda: backbone(image), mobilenet_v2=lambda: mobilenet(last))
+    with threads(args.threads):
+        times = in_turn(runs, args.rounds)
+        detector, ssdlite = detector_pair(model, image)
+        times.update(in_turn(dict(detector=detector, ssdlite=ssdlite), args.rounds))
+        times.update(in_turn(onnx_runs(backbone, image, args.threads), args.rounds))
+        if 'avx2' in available_paths():
+            with path('avx2'):
+                times['packed_avx2'] = in_turn(dict(run=runs['packed']), args.rounds)['run']
+    scaling = {}
+    for count in (1, args.threads):
+        with threads(count):
+            scaling[count] = in_turn(dict(run=runs['packed']), args.rounds)['run']
+    with threads(1):
+        share = kernel_share(args.rounds)
+    memory = peak_memory(args, model)
+    print(json.dumps(dict(
+        backbone_speedup=times['float'] / times['packed'],
+        backbone_vs_mobilenet_v2=times['packed'] / times['mobilenet_v2'],
+        detector_vs_ssdlite=times['detector'] / times['ssdlite'],
+        kernel_share_of_peak={name: rate / share['peak'] for name, rate in share.items() if name != 'peak'},
+        avx2_speedup=times['float'] / times['packed_avx2'] if 'packed_avx2' in times else None,
+        thread_scaling=scaling[1] / scaling[args.threads],
+        memory_share=memory['packed'] / memory['float'],
+        seconds={**times, 'packed_one_thread': scaling[1]}, binary_macs_per_second=share, memory_bytes=memory,
+        config=args.config, size=args.size, memory_size=args.memory_size, threads=args.threads, rounds=args.rounds,
+        cpu=cpu_name(), path=current_path(), torch=torch.__version__)))
+
+
+if __name__ == '__main__':
+    run_tool(main)
