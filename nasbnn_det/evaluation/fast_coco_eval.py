@@ -68,7 +68,7 @@ def evaluate_boxes(coco: COCO, detections: Sequence[Dict[str, Any]], image_ids: 
     summary = COCOeval(iouType='bbox')
     for params in (evaluation.params, summary.params):
         params.imgIds, params.catIds = list(image_ids), list(category_ids)
-        params.maxDets, params.iouThrs = sorted(max_detections), iou_thresholds
+        params.maxDets, params.iouThrs = sorted(max_detections), np.asarray(iou_thresholds)
         params.useCats = int(use_categories)
     evaluation.evaluate()
     evaluation.accumulate()

@@ -34,7 +34,7 @@ class DistilledSingleStageDetector(KnowledgeDistillationSingleStageDetector):
 
     Args:
         teacher_config (dict | str): Config, or config file, of the teacher.
-        teacher_ckpt (str): Its checkpoint; keys must match exactly.
+        teacher_ckpt (str): Its checkpoint, read when weights are initialised; keys must match exactly.
         cls_weight (float): Weight of the scores' loss. Defaults to 1.0.
         bbox_weight (float): Weight of the boxes' loss. Defaults to 1.0.
         **kwargs: As for :class:`mmdet.models.SingleStageDetector`.
@@ -49,13 +49,18 @@ class DistilledSingleStageDetector(KnowledgeDistillationSingleStageDetector):
         super().__init__(teacher_config=_without_init(teacher_config), **kwargs)
         self.cls_weight = cls_weight
         self.bbox_weight = bbox_weight
+        self.teacher_ckpt = teacher_ckpt
         self._check_teacher()
-        # MMEngine would load what fits and warn: half a teacher teaches nonsense.
-        state, _ = read_checkpoint(teacher_ckpt)
-        check_keys(self.teacher_model.state_dict(), state, teacher_ckpt, "a checkpoint of the teacher's config")
-        self.teacher_model.load_state_dict(state)
         self.teacher_model.requires_grad_(False)
         self._box_loss = GIoULoss(reduction='none')
+
+    def init_weights(self) -> None:
+        """Initialises the detector and loads the teacher, which only training needs."""
+        super().init_weights()
+        # MMEngine would load what fits and warn: half a teacher teaches nonsense.
+        state, _ = read_checkpoint(self.teacher_ckpt)
+        check_keys(self.teacher_model.state_dict(), state, self.teacher_ckpt, "a checkpoint of the teacher's config")
+        self.teacher_model.load_state_dict(state)
 
     def _check_teacher(self) -> None:
         own, teacher = self.bbox_head, self.teacher_model.bbox_head

@@ -1,0 +1,10 @@
+# The training images of a small COCO-format set, also for evaluation: shows whether a detector learns, not how well it generalises.
+_base_ = './coco_tiny.py'
+
+on_train = dict(ann_file='annotations/instances_train.json', data_prefix=dict(img='train/'))
+train_dataloader = dict(batch_size=8)
+val_dataloader = dict(dataset=on_train)
+test_dataloader = val_dataloader
+val_evaluator = dict(
+    type='nasbnn_det.FastCocoMetric', ann_file=_base_.data_root + 'annotations/instances_train.json', metric='bbox')
+test_evaluator = val_evaluator
