@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 
 from nasbnn_det.analysis.ops import count_model_ops, total
-from nasbnn_det.arch import SPACES, Arch, Front, count_ops, get_space
+from nasbnn_det.analysis.report import build_model, input_size, report_model
+from nasbnn_det.arch import SPACES, Arch, Front, count_ops, get_space, load_arch
 from nasbnn_det.datasets.shapes import CLASSES
 from nasbnn_det.pipeline import load_stages
 from nasbnn_det.supernet import Supernet, extract_subnet, save_subnet
@@ -22,6 +22,11 @@ SEARCHES = [c for c in CONFIGS if c.startswith('configs/search/')]
 FINETUNES = [c for c in CONFIGS if c.startswith('configs/finetune/')]
 #: Large images would take minutes; the network and the loop are what is tested.
 SIZE = 32
+DETECTOR_SIZE = 64
+#: Of many detectors that differ in the backbone's width or the images alone, these are trained in the fast tests.
+TRAINED = ('nasbnn-tiny', 'rtmdet_nasbnn-57m_8xb16-100e_coco-320px', 'rtmdet_nasbnn-57m-fp_1xb16-24e_voc-416px',
+           'retinanet_nasbnn-57m_8xb16-100e_coco', 'ssd_nasbnn-57m_8xb16-100e_coco', 'faster_rcnn_nasbnn-57m_8xb2-24e_coco',
+           'faster_rcnn_bireal-r18_1xb16-24e_voc', 'rtmdet_reactnet-a')
 PIPELINES = [c for c in CONFIGS if c.startswith('configs/pipelines/')]
 
 
@@ -34,10 +39,10 @@ def load(path, data_root, work_dir):
     for split, name in (('train', 'train_dataloader'), ('val', 'val_dataloader'), ('val', 'test_dataloader')):
         if name in cfg:
             cfg[name].update(batch_size=2, num_workers=0, persistent_workers=False)
-            cfg[name].dataset.data_root = str(data_root)
             if path in DETECTORS:
-                cfg[name].dataset.metainfo = dict(classes=CLASSES)
+                use_shapes(cfg, name, split, data_root)
             else:
+                cfg[name].dataset.data_root = str(data_root)
                 cfg[name].dataset = dict(
                     type='CustomDataset', data_root=str(data_root), data_prefix=f'cls/{split}', indices=4,
                     pipeline=[shrunk(step) for step in with_loading(cfg[name].dataset.pipeline)])
@@ -54,11 +59,30 @@ def load(path, data_root, work_dir):
             num_classes=len(CLASSES), in_channels=dict(arch=str(work_dir / 'arch.json'), out_indices=last))
         cfg.model.data_preprocessor.num_classes = len(CLASSES)
     elif path in DETECTORS:
-        cfg.model.bbox_head.num_classes = len(CLASSES)
-        cfg.val_evaluator.ann_file = cfg.test_evaluator.ann_file = str(data_root / 'annotations/instances_val.json')
+        head = cfg.model.roi_head.bbox_head if 'roi_head' in cfg.model else cfg.model.bbox_head
+        head.num_classes = len(CLASSES)
+        if cfg.model.get('teacher_config'):
+            teacher = load(str(Path(cfg.model.teacher_config).relative_to(ROOT)), data_root, work_dir)
+            cfg.model.update(teacher_config=dict(model=teacher.model), teacher_ckpt=str(work_dir / 'teacher.pth'))
+            torch.save(dict(state_dict=build_model(teacher).state_dict()), work_dir / 'teacher.pth')
     else:
         cfg.model.num_classes = cfg.model.data_preprocessor.num_classes = len(CLASSES)
     return cfg
+
+
+def use_shapes(cfg, name, split, data_root):
+    """Puts a few small images with shapes in place of a detector's data; its pipeline stays, at a smaller size."""
+    dataset = cfg[name].dataset
+    while 'pipeline' not in dataset:
+        dataset = dataset.get('dataset') or dataset.datasets[0]
+    if type(cfg.val_evaluator.type) is str and 'Coco' not in cfg.val_evaluator.type:
+        cfg.val_evaluator = dict(type='CocoMetric')
+    cfg.val_evaluator.ann_file = str(data_root / 'annotations/instances_val.json')
+    cfg.test_evaluator = cfg.val_evaluator
+    cfg[name].dataset = dict(
+        type='nasbnn_det.ShapesCocoDataset', data_root=str(data_root), data_prefix=dict(img=f'{split}/'),
+        ann_file=f'annotations/instances_{split}.json', test_mode=split == 'val',
+        pipeline=[shrunk(step, DETECTOR_SIZE) for step in dataset.pipeline])
 
 
 def with_loading(pipeline):
@@ -67,20 +91,19 @@ def with_loading(pipeline):
     return pipeline if loads else [dict(type='LoadImageFromFile'), *pipeline]
 
 
-def shrunk(step):
+def shrunk(step, size=SIZE):
     """A step of a pipeline for small images."""
     step = dict(step)
-    for name in ('scale', 'crop_size'):
+    for name in ('scale', 'crop_size', 'size'):
         if name in step:
-            step[name] = (SIZE, SIZE) if isinstance(step[name], (tuple, list)) else min(step[name], SIZE)
+            step[name] = (size, size) if isinstance(step[name], (tuple, list)) else min(step[name], size)
     return step
 
 
 @pytest.mark.parametrize('path', [c for c in MODEL_CONFIGS if c not in FINETUNES])
 def test_model_builds(path):
     cfg = Config.fromfile(ROOT / path)
-    init_default_scope(cfg.default_scope)
-    model = MODELS.build(cfg.model)
+    model = build_model(cfg)
     if path in DETECTORS:
         assert total(count_model_ops(model, (64, 64))).ops > 0
     else:
@@ -88,7 +111,8 @@ def test_model_builds(path):
             count_model_ops(model, (64, 64))
 
 
-@pytest.mark.parametrize('path', DETECTORS)
+@pytest.mark.parametrize('path', [
+    c if any(name in c for name in TRAINED) else pytest.param(c, marks=pytest.mark.slow) for c in DETECTORS])
 def test_detector_trains_and_predicts(path, tiny_shapes, tmp_path):
     cfg = load(path, tiny_shapes, tmp_path)
     runner = Runner.from_cfg(cfg)
@@ -97,6 +121,37 @@ def test_detector_trains_and_predicts(path, tiny_shapes, tmp_path):
     changed = [k for k, v in runner.model.named_parameters() if not torch.equal(v, before[k])]
     assert len(changed) > 0.9 * len(before)
     assert 'coco/bbox_mAP' in runner.val_loop.run()
+
+
+def test_every_detector_has_its_twin():
+    """With the same parts in the same places, and nothing binary."""
+    alone = ('-fp_', '-distilled_', '-4e_', 'reactnet', 'bireal', '1xb4-30e', 'faster_rcnn_nasbnn-tiny')
+    for path in (c for c in DETECTORS if not any(word in c for word in alone)):
+        folder, _, name = path.rpartition('/')
+        head, schedule = name.split('_nasbnn-')[0], name.split('_nasbnn-')[1]
+        twin = f"{folder}/{head}_nasbnn-{schedule.replace('_', '-fp_', 1)}"
+        assert twin in DETECTORS, path
+        own, other = Config.fromfile(ROOT / path), Config.fromfile(ROOT / twin)
+        assert input_size(own) == input_size(other) and own.train_cfg == other.train_cfg
+        if '57m' in path or 'tiny' in path:
+            ops, real = (total(count_model_ops(build_model(cfg), (64, 64))) for cfg in (own, other))
+            assert real.bops == 0 < ops.bops and ops.macs == real.macs
+
+
+@pytest.mark.parametrize('size, most', [(320, 200e6), (416, 370e6)])
+def test_the_headline_detector_stays_within_its_budget(size, most):
+    path, = (c for c in DETECTORS if f'rtmdet_nasbnn-57m_8xb16-100e_coco-{size}px' in c)
+    cfg = Config.fromfile(ROOT / path)
+    assert input_size(cfg) == (size, size)
+    report = report_model(build_model(cfg), (size, size))
+    assert set(report['parts']) == {'backbone', 'neck', 'bbox_head'} and report['ops'] <= most
+
+
+@pytest.mark.parametrize('target', [57, 107, 180])
+def test_shipped_architectures_lie_in_their_window(target):
+    arch = load_arch(ROOT / f'configs/_base_/archs/nasbnn-{target}m.json')
+    assert arch.space == SPACES['imagenet']
+    assert target - 2 <= count_ops(arch, (224, 224), 1000).ops / 1e6 <= target
 
 
 @pytest.mark.parametrize('path', SUPERNETS)

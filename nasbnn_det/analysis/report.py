@@ -17,7 +17,7 @@ def build_model(cfg: Config) -> nn.Module:
     return MODELS.build(cfg.model)
 
 
-def test_size(cfg: Config) -> Optional[Tuple[int, int]]:
+def input_size(cfg: Config) -> Optional[Tuple[int, int]]:
     """Height and width that a config's test pipeline makes of its images, padding included.
 
     Of a pipeline that keeps the aspect ratio, the size of a landscape image that fills its scale. None where the

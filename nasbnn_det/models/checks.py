@@ -45,14 +45,18 @@ def check_levels(model: nn.Module) -> None:
         ValueError: If the number, the channels or the strides of the levels differ.
     """
     neck = getattr(model, 'neck', None)
-    head = getattr(model, 'bbox_head', None) or getattr(model, 'rpn_head', None)
+    head = getattr(model, 'bbox_head', None)
+    head = getattr(model, 'rpn_head', None) if head is None else head
     image = torch.zeros(1, 3, _SIZE, _SIZE, device=next(model.parameters()).device)
     with evaluating(model):
         maps = _maps(model.backbone(image))
-        _check_channels('backbone', maps, 'neck' if neck is not None else 'head', neck or head)
+        _check_channels('backbone', maps, 'neck' if neck is not None else 'head', head if neck is None else neck)
         if neck is not None:
-            # Inside the neck its own error is clear enough.
-            maps = _maps(neck(maps))
+            try:
+                maps = _maps(neck(maps))
+            except RuntimeError:
+                # SSD300's last convolutions, for example, need a larger image than this.
+                return
             _check_channels('neck', maps, 'head', head)
     _check_strides(maps, getattr(head, 'prior_generator', None))
 
@@ -93,7 +97,8 @@ def check_conv_cfg(cfg: Dict[str, Any]) -> None:
         ValueError: If a part has no such argument: its convolutions can't be chosen by config.
     """
     for path, part in _binary_parts(cfg):
-        kind = MODELS.get(part['type']) if isinstance(part['type'], str) else part['type']
+        with MODELS.switch_scope_and_registry(None) as registry:
+            kind = registry.get(part['type']) if isinstance(part['type'], str) else part['type']
         accepted = inspect.signature(kind).parameters if kind is not None else {}
         if kind is not None and 'conv_cfg' not in accepted and not any(
                 p.kind is p.VAR_KEYWORD for p in accepted.values()):

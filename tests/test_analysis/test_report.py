@@ -11,7 +11,7 @@ from detectors import enter_mmdet  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 
 from nasbnn_det.analysis.ops import FREE, count_model_ops, not_counted, total  # noqa: E402
-from nasbnn_det.analysis.report import build_model, format_report, report_model, test_size as size_of  # noqa: E402
+from nasbnn_det.analysis.report import build_model, format_report, input_size, report_model  # noqa: E402
 from nasbnn_det.arch import Ops  # noqa: E402
 
 STOCK = Path(mmdet.__file__).parent / '.mim' / 'configs'
@@ -89,7 +89,7 @@ def test_transposed_and_unknown_layers():
     ('retinanet/retinanet_r50_fpn_1x_coco.py', (800, 1344)), ('ssd/ssd300_coco.py', (300, 300)),
     ('rtmdet/rtmdet_tiny_8xb32-300e_coco.py', (640, 640)), ('yolox/yolox_tiny_8xb8-300e_coco.py', (416, 416))])
 def test_size_of_the_test_images(name, size):
-    assert size_of(Config.fromfile(STOCK / name)) == size
+    assert input_size(Config.fromfile(STOCK / name)) == size
 
 
 def test_modes_and_weights_are_left_alone():

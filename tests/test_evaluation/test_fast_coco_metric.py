@@ -64,7 +64,8 @@ def test_the_twelve_numbers(seed, written):
 
 @pytest.mark.parametrize('options', [
     dict(), dict(metric_items=ALL), dict(classwise=True), dict(metric=['bbox', 'proposal']),
-    dict(metric='proposal', proposal_nums=(1, 10, 100)), dict(iou_thrs=np.array([0.5, 0.75])), dict(metric='proposal_fast')])
+    dict(metric='proposal', proposal_nums=(1, 10, 100)),
+    dict(iou_thrs=np.array([0.5, 0.75]))])
 def test_drop_in(options, written):
     file, results, classes = written(20, 20, 6)
     numbers = []

@@ -5,6 +5,7 @@ from mmengine.optim import OptimWrapper
 
 pytest.importorskip('mmengine')
 
+from mmengine.config import ConfigDict  # noqa: E402
 from mmengine.registry import MODELS, init_default_scope  # noqa: E402
 from mmengine.structures import PixelData  # noqa: E402
 
@@ -55,7 +56,7 @@ def test_mmsegmentation():
         data_preprocessor=dict(type='SegDataPreProcessor', mean=[127.5] * 3, std=[127.5] * 3, size=(64, 64)),
         decode_head=dict(type='UPerHead', in_channels=CHANNELS[1:], in_index=[0, 1, 2, 3], channels=16, num_classes=3,
                          pool_scales=(1, 2), norm_cfg=dict(type='BN')),
-        test_cfg=dict(mode='whole')))
+        test_cfg=ConfigDict(mode='whole')))
     samples = []
     for _ in range(2):
         sample = SegDataSample(metainfo=dict(img_shape=(64, 64), ori_shape=(64, 64), pad_shape=(64, 64)))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
-from nasbnn_det.analysis.report import build_model, format_report, report_model, test_size
+from nasbnn_det.analysis.report import build_model, format_report, input_size, report_model
 from nasbnn_det.apis import run_tool
 
 
@@ -30,7 +30,7 @@ def main() -> None:
     cfg.merge_from_dict(args.cfg_options or {})
     if args.shape and len(args.shape) > 2:
         raise ValueError(f'--shape has {len(args.shape)} numbers; give height and width, or one number for both')
-    size = (args.shape[0], args.shape[-1]) if args.shape else test_size(cfg) or (320, 320)
+    size = (args.shape[0], args.shape[-1]) if args.shape else input_size(cfg) or (320, 320)
     report = report_model(build_model(cfg), size)
     if args.out:
         Path(args.out).write_text(json.dumps(report, indent=1), encoding='utf-8')

@@ -5,7 +5,7 @@ from typing import Any, Dict, List
 
 from mmengine.config import Config
 
-from nasbnn_det.analysis.report import build_model, report_model, test_size
+from nasbnn_det.analysis.report import build_model, input_size, report_model
 from nasbnn_det.apis import run_tool
 from nasbnn_det.files import replace_text
 
@@ -28,7 +28,7 @@ def find_configs(folder: Path) -> List[Path]:
 
 def count(config: Path) -> Dict[str, Any]:
     cfg = Config.fromfile(config)
-    return report_model(build_model(cfg), test_size(cfg))
+    return report_model(build_model(cfg), input_size(cfg))
 
 
 def row(config: Path, folder: Path) -> str:

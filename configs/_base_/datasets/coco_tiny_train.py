@@ -2,7 +2,7 @@
 _base_ = './coco_tiny.py'
 
 on_train = dict(ann_file='annotations/instances_train.json', data_prefix=dict(img='train/'))
-train_dataloader = dict(batch_size=8)
+train_dataloader = dict(batch_size=4)
 val_dataloader = dict(dataset=on_train)
 test_dataloader = val_dataloader
 val_evaluator = dict(

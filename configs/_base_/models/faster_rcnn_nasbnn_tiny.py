@@ -13,9 +13,9 @@ arch = dict(
 out_indices = (1, 2, 3, 4)
 model = dict(
     backbone=dict(arch=arch, space='tiny', out_indices=out_indices),
-    neck=dict(in_channels=dict(arch=arch, out_indices=out_indices), out_channels=96),
-    rpn_head=dict(in_channels=96, feat_channels=96, anchor_generator=dict(scales=[4])),
-    roi_head=dict(bbox_roi_extractor=dict(out_channels=96), bbox_head=dict(in_channels=96)),
+    neck=dict(in_channels=dict(arch=arch, out_indices=out_indices), out_channels=64),
+    rpn_head=dict(in_channels=64, feat_channels=64, anchor_generator=dict(scales=[4])),
+    roi_head=dict(bbox_roi_extractor=dict(out_channels=64), bbox_head=dict(in_channels=64)),
     train_cfg=dict(
         rpn_proposal=dict(nms_pre=500, max_per_img=300), rcnn=dict(sampler=dict(num=128))),
     test_cfg=dict(rpn=dict(nms_pre=500, max_per_img=300)))

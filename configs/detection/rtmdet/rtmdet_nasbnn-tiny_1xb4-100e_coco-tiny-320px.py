@@ -9,5 +9,7 @@ _base_ = [
 max_epochs = 100
 model = dict(bbox_head=dict(num_classes=80))
 train_cfg = dict(max_epochs=max_epochs, val_interval=10)
+# Few images of many classes: the class predictors have further to go than on the made set.
+optim_wrapper = dict(optimizer=dict(lr=4e-3), paramwise_cfg=dict(custom_keys=dict(rtm_cls=dict(lr_mult=0.3))))
 param_scheduler = _base_.param_scheduler
 param_scheduler[1].update(end=max_epochs, T_max=max_epochs)
