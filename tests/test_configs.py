@@ -25,8 +25,8 @@ SIZE = 32
 DETECTOR_SIZE = 64
 #: Of many detectors that differ in the backbone's width or the images alone, these are trained in the fast tests.
 TRAINED = ('nasbnn-tiny', 'rtmdet_nasbnn-57m_8xb16-100e_coco-320px', 'rtmdet_nasbnn-57m-fp_1xb16-24e_voc-416px',
-           'retinanet_nasbnn-57m_8xb16-100e_coco', 'ssd_nasbnn-57m_8xb16-100e_coco', 'faster_rcnn_nasbnn-57m_8xb2-24e_coco',
-           'faster_rcnn_bireal-r18_1xb16-24e_voc', 'rtmdet_reactnet-a')
+           'retinanet_nasbnn-57m_8xb16-100e_coco', 'ssd_nasbnn-57m_8xb16-100e_coco',
+           'faster_rcnn_nasbnn-57m_8xb2-24e_coco', 'faster_rcnn_bireal-r18_1xb16-24e_voc', 'rtmdet_reactnet-a')
 PIPELINES = [c for c in CONFIGS if c.startswith('configs/pipelines/')]
 
 

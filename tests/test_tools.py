@@ -59,8 +59,8 @@ def bad_inputs(tmp_path, root):
                                 'model.bbox_head.num_classes is 80, but the data set has 5 classes'),
         'levels': (['tools/train.py', DETECTOR, *data, 'model.backbone.out_indices=3,4'],
                    'the backbone gives 2 levels'),
-        'conv_cfg': (['tools/train.py', DETECTOR, *data, 'model.neck.type=ChannelMapper', 'model.bbox_head.type=YOLOFHead',
-                      'model.bbox_head.conv_cfg.type=nasbnn_det.BinaryConv2d'], 'which takes no conv_cfg'),
+        'conv_cfg': (['tools/train.py', DETECTOR, *data, 'model.neck.type=DilatedEncoder',
+                      'model.neck.conv_cfg.type=nasbnn_det.BinaryConv2d'], 'DilatedEncoder, which takes no conv_cfg'),
         'shape': (['tools/analysis_tools/get_ops.py', DETECTOR, '--shape', '1', '2', '3'], '--shape has 3 numbers'),
         'no curve': (['tools/analysis_tools/compare_runs.py', f'a={tmp_path}', '--work-dir', tmp_path],
                      "has no 'coco/bbox_mAP' in its logs"),
@@ -71,8 +71,8 @@ def bad_inputs(tmp_path, root):
 
 
 @pytest.mark.parametrize('case', [
-    'unknown space', 'unknown setting', "a tool's own", 'no scores', 'wrong keys', 'no coco json', 'classes of the data',
-    'levels', 'conv_cfg', 'shape', 'no curve', 'illegal arch'])
+    'unknown space', 'unknown setting', "a tool's own", 'no scores', 'wrong keys', 'no coco json',
+    'classes of the data', 'levels', 'conv_cfg', 'shape', 'no curve', 'illegal arch'])
 def test_bad_input_ends_in_one_sentence(case, tiny_shapes, tmp_path):
     command, message = bad_inputs(tmp_path, tiny_shapes)[case]
     if command[0] == 'tools/train.py':
@@ -106,8 +106,8 @@ def test_curves_of_several_runs(tmp_path):
         folder.mkdir(parents=True)
         rows = [{'loss': 1.0, 'step': 7}] + [{'coco/bbox_mAP': v, 'step': 10 * (i + 1)} for i, v in enumerate(values)]
         (folder / 'scalars.json').write_text('\n'.join(map(json.dumps, rows)))
-    done = run('tools/analysis_tools/compare_runs.py', f'a={tmp_path / "a0"}', f'a={tmp_path / "a1"}', f'b={tmp_path / "b"}',
-               '--work-dir', tmp_path / 'out')
+    runs = [f'{name[0]}={tmp_path / name}' for name in ('a0', 'a1', 'b')]
+    done = run('tools/analysis_tools/compare_runs.py', *runs, '--work-dir', tmp_path / 'out')
     assert done.returncode == 0, done.stderr
     assert '| a | 0.150 ± 0.071 | 0.400 ± 0.141 |' in done.stdout and '| b | 0.400 | 0.600 |' in done.stdout
     assert json.loads((tmp_path / 'out' / 'result.json').read_text())['metrics'] == {'a': 0.4, 'b': 0.6}
@@ -137,7 +137,8 @@ def test_table_of_configs(tmp_path):
     (folder / 'README.md').write_text(f'{before}\n<!-- end of table -->{rest}', encoding='utf-8')
     done = run('tools/analysis_tools/ops_table.py', '--configs', folder, '--readme', folder / 'README.md')
     assert done.returncode == 0, done.stderr
-    written = [line for line in (folder / 'README.md').read_text(encoding='utf-8').splitlines() if line.startswith('| [')]
+    text = (folder / 'README.md').read_text(encoding='utf-8')
+    written = [line for line in text.splitlines() if line.startswith('| [')]
     assert written == [line for line in lines if name in line]
 
 

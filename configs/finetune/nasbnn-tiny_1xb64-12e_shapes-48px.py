@@ -1,4 +1,4 @@
-# Deployment B on the crops of ShapesCOCO: a rate between the paper's 1e-5, which some hundred steps can't use, and the supernet's.
+# Deployment B on the crops of ShapesCOCO. At the paper's 1e-5 some hundred steps would change nothing.
 _base_ = [
     '../_base_/models/subnet_classifier.py',
     '../_base_/datasets/shapes_cls.py',

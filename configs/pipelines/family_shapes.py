@@ -1,5 +1,5 @@
-# The headline detector on ShapesCOCO with a found and fine-tuned backbone, its full-precision twin under the same schedule, and
-# the detector distilled from that twin.
+# The headline detector on ShapesCOCO with a found and fine-tuned backbone, its full-precision twin under the same
+# schedule, and the detector distilled from that twin.
 data_root = 'data/shapes'
 
 _supernet = 'configs/supernet/nasbnn-supernet-tiny_1xb32-3e_shapes-48px.py'

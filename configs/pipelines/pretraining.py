@@ -1,5 +1,5 @@
-# What pretraining brings: the same detector from a random backbone, from the supernet (deployment A) and fine-tuned (deployment
-# B), three seeds each, on ShapesCOCO at a short schedule.
+# What pretraining brings: the same detector from a random backbone, from the supernet (deployment A) and fine-tuned
+# (deployment B), three seeds each, on ShapesCOCO at a short schedule.
 data_root = 'data/shapes'
 
 _supernet = 'configs/supernet/nasbnn-supernet-tiny_1xb32-3e_shapes-48px.py'

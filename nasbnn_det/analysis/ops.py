@@ -101,8 +101,8 @@ def count_model_ops(model: nn.Module, input_size: Tuple[int, int]) -> List[Modul
     with recording(model) as counts:
         forward_once(model, input_size)
     if not counts:
-        raise ValueError(f'{type(model).__name__} runs no convolution of its own; for a supernet, count an architecture '
-                         'with nasbnn_det.arch.count_ops')
+        raise ValueError(f'{type(model).__name__} runs no convolution of its own; for a supernet, count an '
+                         'architecture with nasbnn_det.arch.count_ops')
     names = {m: name for name, m in model.named_modules()}
     order = {m: i for i, m in enumerate(names)}
     return [ModuleOps(names[m], type(m).__name__, counts[m]) for m in sorted(counts, key=order.__getitem__)]

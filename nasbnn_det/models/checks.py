@@ -31,8 +31,8 @@ def check_classes(model: nn.Module, classes: Sequence[str]) -> None:
     """
     for name, head in _heads(model):
         if classes and head.num_classes != len(classes):
-            raise ValueError(f'model.{name}.num_classes is {head.num_classes}, but the data set has {len(classes)} classes '
-                             f'({", ".join(list(classes)[:3])}, ...); both must be the same')
+            raise ValueError(f'model.{name}.num_classes is {head.num_classes}, but the data set has {len(classes)} '
+                             f'classes ({", ".join(list(classes)[:3])}, ...); both must be the same')
 
 
 def check_levels(model: nn.Module) -> None:
@@ -83,8 +83,8 @@ def _check_strides(maps: Sequence[Tensor], priors: Any) -> None:
     # Maps of one or two pixels, and odd sizes rounded up, have no exact stride.
     fit = len(found) == len(strides) and all(abs(x.shape[-1] - _SIZE / s) <= 1 for x, s in zip(maps, strides))
     if not fit:
-        raise ValueError(f'the levels have the strides {found}, but the head\'s points or anchors {strides}; choose the '
-                         "backbone's out_indices, or the strides of the head, alike")
+        raise ValueError(f"the levels have the strides {found}, but the head's points or anchors {strides}; choose "
+                         "the backbone's out_indices, or the strides of the head, alike")
 
 
 def check_conv_cfg(cfg: Dict[str, Any]) -> None:
@@ -102,8 +102,8 @@ def check_conv_cfg(cfg: Dict[str, Any]) -> None:
         accepted = inspect.signature(kind).parameters if kind is not None else {}
         if kind is not None and 'conv_cfg' not in accepted and not any(
                 p.kind is p.VAR_KEYWORD for p in accepted.values()):
-            raise ValueError(f"model.{path} is a {kind.__name__}, which takes no conv_cfg: its convolutions can't be made "
-                             'binary by config; choose another one, or a binary one of nasbnn_det')
+            raise ValueError(f"model.{path} is a {kind.__name__}, which takes no conv_cfg: its convolutions can't be "
+                             'made binary by config; choose another one, or a binary one of nasbnn_det')
 
 
 def check_binarized(model: nn.Module, cfg: Dict[str, Any]) -> None:
@@ -120,14 +120,14 @@ def check_binarized(model: nn.Module, cfg: Dict[str, Any]) -> None:
     for path, part in _binary_parts(cfg):
         for module in _submodules(model, path):
             if not any(isinstance(m, BinaryConv2d) for m in module.modules()):
-                raise ValueError(f'model.{path} ({type(module).__name__}) has a binary conv_cfg and no binary convolution: '
-                                 'with these settings it builds none from conv_cfg')
+                raise ValueError(f'model.{path} ({type(module).__name__}) has a binary conv_cfg and no binary '
+                                 'convolution: with these settings it builds none from conv_cfg')
             for name, owner in module.named_modules():
                 children = list(owner.children())
                 if any(isinstance(c, BinaryConv2d) for c in children) and not any(
                         'Norm' in type(c).__name__ for c in children):
-                    raise ValueError(f"model.{path}: the binary convolution in '{name}' has no normalisation behind it; "
-                                     "set norm_cfg=dict(type='BN') there, or choose a part that takes a norm_cfg")
+                    raise ValueError(f"model.{path}: the binary convolution in '{name}' has no normalisation behind "
+                                     "it; set norm_cfg=dict(type='BN') there, or choose a part that takes a norm_cfg")
 
 
 def _submodules(model: nn.Module, path: str) -> List[nn.Module]:

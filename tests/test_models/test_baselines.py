@@ -46,7 +46,8 @@ def test_published_operations(cfg, published):
 def test_levels(cfg):
     net = build(**cfg)
     outs = net(torch.randn(2, 3, 67, 41))
-    assert [o.shape for o in outs] == [(2, c, -(-67 // s), -(-41 // s)) for c, s in zip(net.out_channels, net.out_strides)]
+    levels = zip(net.out_channels, net.out_strides)
+    assert [o.shape for o in outs] == [(2, c, -(-67 // s), -(-41 // s)) for c, s in levels]
     sum(o.square().sum() for o in outs).backward()
 
 

@@ -37,7 +37,8 @@ CASES = {
                      r'the backbone gives 2 levels of \[256, 384\] channels, but the neck \(BinaryPAFPN\) is built for '
                      r'\[128, 256, 384\]'),
     'other channels': (dict(neck=dict(in_channels=(64, 64, 64))), r'is built for \[64, 64, 64\]'),
-    'head': (dict(bbox_head=dict(in_channels=32)), r'the neck gives 3 levels of \[96, 96, 96\] channels, but the head '),
+    'head': (dict(bbox_head=dict(in_channels=32)),
+             r'the neck gives 3 levels of \[96, 96, 96\] channels, but the head '),
     'strides': (dict(bbox_head=dict(anchor_generator=dict(strides=[16, 32, 64]))),
                 r'the levels have the strides \[8, 16, 32\], but the head\'s points or anchors \[16, 32, 64\]'),
     'more levels': (dict(neck=dict(num_outs=4)), r'strides \[8, 16, 32, 64\]'),

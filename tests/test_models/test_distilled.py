@@ -118,11 +118,12 @@ def test_an_anchor_head(tmp_path):
         cfg.update(
             type='RetinaNet',
             bbox_head=dict(
-                type='nasbnn_det.BinaryRetinaHead', num_classes=CLASSES, in_channels=8, feat_channels=8, stacked_convs=1,
-                anchor_generator=dict(type='AnchorGenerator', scales=[2], ratios=[0.5, 1.0], strides=[8, 16, 32]),
+                type='nasbnn_det.BinaryRetinaHead', num_classes=CLASSES, in_channels=8, feat_channels=8,
+                stacked_convs=1, anchor_generator=dict(type='AnchorGenerator', scales=[2], ratios=[0.5, 1.0], strides=[8, 16, 32]),
                 precision=precision),
             train_cfg=dict(
-                assigner=dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4, min_pos_iou=0, ignore_iof_thr=-1),
+                assigner=dict(
+                    type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4, min_pos_iou=0, ignore_iof_thr=-1),
                 sampler=dict(type='PseudoSampler'), allowed_border=-1, pos_weight=-1, debug=False))
         return cfg
 

@@ -1,4 +1,4 @@
-"""Times FastCocoMetric with each of its backends on random detections and compares their numbers; prints one JSON line."""
+"""Times FastCocoMetric with both backends on random detections and compares their numbers; prints one JSON line."""
 import argparse
 import contextlib
 import io

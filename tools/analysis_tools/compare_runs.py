@@ -1,4 +1,4 @@
-"""A table and a picture of a validation metric over the epochs of several trainings; equal names are runs of several seeds."""
+"""A table and a picture of a metric over the epochs of several trainings; equal names are several seeds of one."""
 import argparse
 import json
 import statistics
@@ -12,7 +12,7 @@ from nasbnn_det.files import replace_text
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('runs', nargs='+', metavar='NAME=FOLDER', help='name in the table, work directory of a training')
+    parser.add_argument('runs', nargs='+', metavar='NAME=FOLDER', help='name in the table, folder of a training')
     parser.add_argument('--metric', default='coco/bbox_mAP')
     parser.add_argument('--work-dir', required=True, help='where curves.md, curves.png and result.json go')
     return parser.parse_args()
@@ -27,7 +27,8 @@ def read_curve(folder: Path, metric: str) -> Dict[int, float]:
             if metric in row:
                 curve[int(row['step'])] = row[metric]
     if not curve:
-        raise ValueError(f"'{folder}' has no '{metric}' in its logs; give the work directory of a training with validation")
+        raise ValueError(f"'{folder}' has no '{metric}' in its logs; give the work directory of a training that "
+                         'was validated')
     return curve
 
 

@@ -38,9 +38,10 @@ def row(config: Path, folder: Path) -> str:
     method, _, schedule = rest.partition('_')
     twin = config.with_name(f'{head}_nasbnn{method}-fp_{schedule}')
     twin_ops = f"{count(twin)['ops'] / 1e6:,.0f}" if twin.is_file() else ''
+    sizes = ' | '.join([f"{params['1bit'] / 1e6:.2f}", f"{params['8bit'] / 1e6:.3f}", f"{params['32bit'] / 1e6:.3f}",
+                        f"{report['packed_bytes'] / 1e6:.2f}"])
     return (f"| [{config.stem}]({name.as_posix()}) | {height} x {width} | {report['flops'] / 1e6:,.1f} | "
-            f"{report['bops'] / 1e6:,.0f} | {report['ops'] / 1e6:,.1f} | {params['1bit'] / 1e6:.2f} | "
-            f"{params['8bit'] / 1e6:.3f} | {params['32bit'] / 1e6:.3f} | {report['packed_bytes'] / 1e6:.2f} | {twin_ops} |")
+            f"{report['bops'] / 1e6:,.0f} | {report['ops'] / 1e6:,.1f} | {sizes} | {twin_ops} |")
 
 
 def table(folder: Path) -> str:

@@ -1,5 +1,4 @@
-# COCO 2017 at 320 px: random scale and crop, colours, flips. Large boxes of objects lie outside the crop as often as small ones
-# are enlarged, so one set of scales serves all sizes of input.
+# COCO 2017 at 320 px: random scale and crop, colours, flips.
 _base_ = 'mmdet::_base_/datasets/coco_detection.py'
 
 image_scale = (320, 320)

@@ -1,4 +1,4 @@
-# The training images of a small COCO-format set, also for evaluation: shows whether a detector learns, not how well it generalises.
+# The training images of a small COCO-format set, for evaluation too: whether a detector learns, not how it generalises.
 _base_ = './coco_tiny.py'
 
 on_train = dict(ann_file='annotations/instances_train.json', data_prefix=dict(img='train/'))

@@ -1,4 +1,4 @@
-# Faster R-CNN on the architecture of rtmdet_nasbnn_tiny.py, for minutes on a CPU: few proposals, anchors of half the size.
+# Faster R-CNN on the architecture of rtmdet_nasbnn_tiny.py, for minutes on a CPU: few proposals, small anchors.
 _base_ = './faster_rcnn_nasbnn_57m.py'
 
 arch = dict(

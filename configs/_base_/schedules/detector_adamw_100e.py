@@ -1,5 +1,4 @@
-# The recipe of detector_adamw.py for COCO: 100 epochs, half the rate (8 x 16 images a step are steadier, and there are many more
-# steps). Why: docs/detectors.md.
+# The recipe of detector_adamw.py for COCO: 100 epochs, half the rate (there are more steps). Why: docs/detectors.md.
 _base_ = './detector_adamw.py'
 
 max_epochs = 100

@@ -1,4 +1,4 @@
-# Distilled from its full-precision twin, trained before. The checkpoint is evaluated by the config without distillation.
+# Distilled from its twin, which is trained before. The checkpoint is evaluated by the config without distillation.
 _base_ = './rtmdet_nasbnn-57m_8xb16-100e_coco-416px.py'
 
 model = dict(

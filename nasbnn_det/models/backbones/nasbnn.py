@@ -44,7 +44,8 @@ class NASBNN(BaseModule):
 
     Raises:
         FileNotFoundError: If a file does not exist.
-        ValueError: If the architecture is illegal or of another space, an index names no stage, or a checkpoint has wrong keys.
+        ValueError: If the architecture is illegal or of another space, an index names no stage, or a checkpoint has
+            wrong keys.
     """
 
     def __init__(self,
@@ -61,8 +62,8 @@ class NASBNN(BaseModule):
         self.binarization = build_checked(Binarization, binarization, 'binarization')
         self.arch = load_arch(arch)
         if space is not None and self.arch.space != get_space(space):
-            raise ValueError(f"the architecture belongs to the search space '{self.arch.space.name}', but this backbone "
-                             f"takes those of '{get_space(space).name}' alone")
+            raise ValueError(f"the architecture belongs to the search space '{self.arch.space.name}', but this "
+                             f"backbone takes those of '{get_space(space).name}' alone")
         self.out_channels = arch_channels(self.arch, out_indices)
         if not -1 <= frozen_stages < len(self.arch.stages):
             raise ValueError(f'frozen_stages is {frozen_stages}; allowed are -1 (none) to {len(self.arch.stages) - 1}')

@@ -26,7 +26,8 @@ def check_inputs(neck: BaseModule, inputs: Sequence[Tensor]) -> None:
     """Raises ValueError if the number of levels or their channels are not those of ``neck.in_channels``."""
     channels = tuple(x.shape[1] for x in inputs)
     if channels != neck.in_channels:
-        raise ValueError(f'{type(neck).__name__} was built for levels of {neck.in_channels} channels and got {channels}')
+        raise ValueError(f'{type(neck).__name__} was built for levels of {neck.in_channels} channels and got '
+                         f'{channels}')
 
 
 class BinaryNeck(BaseModule):
