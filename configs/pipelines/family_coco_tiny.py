@@ -1,5 +1,5 @@
-# Whether binary detectors learn real photographs: the headline detector, its full-precision twin and Faster R-CNN on the
-# same backbone, trained and evaluated on the training images of a small COCO-format set in DATA_ROOT, same schedule.
+# Whether binary detectors learn real photographs: the headline detector, its full-precision twin and Faster R-CNN on
+# the same backbone, trained and evaluated on the training images of a small COCO-format set in DATA_ROOT, same schedule.
 data_root = 'data/coco_tiny'
 
 _configs = dict(

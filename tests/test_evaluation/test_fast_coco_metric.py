@@ -56,7 +56,8 @@ def test_the_twelve_numbers(seed, written):
     use_categories = seed % 4 != 3
     ids = coco.get_cat_ids()
     thresholds = COCOeval(iouType='bbox').params.iouThrs
-    ours = evaluate_boxes(coco, [r for _, r in results], coco.get_img_ids(), ids, thresholds, limits, use_categories).stats
+    found = [r for _, r in results]
+    ours = evaluate_boxes(coco, found, coco.get_img_ids(), ids, thresholds, limits, use_categories).stats
     theirs = pycocotools_stats(coco, results, ids, limits, use_categories)
     assert (theirs > -1).sum() >= 8
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)

@@ -62,7 +62,8 @@ def ssd(precision, quant):
                    min_sizes=[8, 16, 32, 48], max_sizes=[16, 32, 48, 64])
     head = dict(
         type='nasbnn_det.BinarySSDHead', num_classes=CLASSES, stacked_convs=1, feat_channels=WIDTH,
-        anchor_generator=anchors, in_channels=dict(arch=ARCH, out_indices=(2, ), extra_channels=extra), bbox_coder=DELTAS, precision=precision,
+        anchor_generator=anchors,
+        in_channels=dict(arch=ARCH, out_indices=(2, ), extra_channels=extra), bbox_coder=DELTAS, precision=precision,
         quant_predictors=quant)
     return dict(
         type='SingleStageDetector', bbox_head=head,

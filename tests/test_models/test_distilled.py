@@ -119,7 +119,8 @@ def test_an_anchor_head(tmp_path):
             type='RetinaNet',
             bbox_head=dict(
                 type='nasbnn_det.BinaryRetinaHead', num_classes=CLASSES, in_channels=8, feat_channels=8,
-                stacked_convs=1, anchor_generator=dict(type='AnchorGenerator', scales=[2], ratios=[0.5, 1.0], strides=[8, 16, 32]),
+                stacked_convs=1,
+                anchor_generator=dict(type='AnchorGenerator', scales=[2], ratios=[0.5, 1.0], strides=[8, 16, 32]),
                 precision=precision),
             train_cfg=dict(
                 assigner=dict(
