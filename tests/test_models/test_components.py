@@ -57,19 +57,19 @@ def fcos(precision, quant):
 
 
 def ssd(precision, quant):
-    extra = (16, 8, 8)
-    anchors = dict(type='SSDAnchorGenerator', scale_major=False, strides=[8, 16, 32, 64], ratios=[[2]] * 4,
+    extra = (16, 8)
+    anchors = dict(type='SSDAnchorGenerator', scale_major=False, strides=[16, 32, 64, 128], ratios=[[2]] * 4,
                    min_sizes=[8, 16, 32, 48], max_sizes=[16, 32, 48, 64])
     head = dict(
         type='nasbnn_det.BinarySSDHead', num_classes=CLASSES, stacked_convs=1, feat_channels=WIDTH,
         anchor_generator=anchors,
-        in_channels=dict(arch=ARCH, out_indices=(2, ), extra_channels=extra), bbox_coder=DELTAS, precision=precision,
+        in_channels=dict(arch=ARCH, out_indices=(3, 4), extra_channels=extra), bbox_coder=DELTAS, precision=precision,
         quant_predictors=quant)
     return dict(
         type='SingleStageDetector', bbox_head=head,
-        neck=neck_cfg('BinarySSDNeck', (2, ), precision, extra_channels=extra),
+        neck=neck_cfg('BinarySSDNeck', (3, 4), precision, extra_channels=extra),
         train_cfg=dict(**assigners(pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0., gt_max_assign_all=False),
-                       smoothl1_beta=1., neg_pos_ratio=3), test_cfg=NMS), (2, )
+                       smoothl1_beta=1., neg_pos_ratio=3), test_cfg=NMS), (3, 4)
 
 
 def faster_rcnn(precision, quant):
@@ -193,7 +193,8 @@ def test_box_head(convs, agnostic, size):
     (dict(type='nasbnn_det.BinaryFPN', in_channels=(4, 4), out_channels=4, num_outs=1), 'at least 2 are allowed'),
     (dict(type='nasbnn_det.BinaryFPN', in_channels=(4, ), out_channels=4, precision='half'), "'half' is unknown"),
     (dict(type='nasbnn_det.BinaryFCOSHead', num_classes=2, in_channels=4, dcn_on_last_conv=True), 'no deformable'),
-    (dict(type='nasbnn_det.BinarySSDHead', num_classes=2, in_channels=(4, 4)), '2 levels in in_channels and 6'),
+    (dict(type='nasbnn_det.BinarySSDHead', num_classes=2, in_channels=(4, 4), anchor_generator=dict(
+        type='AnchorGenerator', scales=[8], ratios=[1.0], strides=[8])), '2 levels in in_channels and 1'),
 ])
 def test_bad_arguments(cfg, words):
     with pytest.raises(ValueError, match=words):

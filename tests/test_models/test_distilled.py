@@ -114,18 +114,14 @@ def test_the_teacher_is_not_part_of_the_detector(teacher):
 def test_an_anchor_head(tmp_path):
     def retinanet(precision):
         cfg = plain(precision)
-        cfg.train_cfg = None
-        cfg.update(
-            type='RetinaNet',
-            bbox_head=dict(
-                type='nasbnn_det.BinaryRetinaHead', num_classes=CLASSES, in_channels=8, feat_channels=8,
-                stacked_convs=1,
-                anchor_generator=dict(type='AnchorGenerator', scales=[2], ratios=[0.5, 1.0], strides=[8, 16, 32]),
-                precision=precision),
-            train_cfg=dict(
-                assigner=dict(
-                    type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4, min_pos_iou=0, ignore_iof_thr=-1),
-                sampler=dict(type='PseudoSampler'), allowed_border=-1, pos_weight=-1, debug=False))
+        cfg.type = 'RetinaNet'
+        cfg.bbox_head = dict(
+            type='nasbnn_det.BinaryRetinaHead', num_classes=CLASSES, in_channels=8, feat_channels=8, stacked_convs=1,
+            anchor_generator=dict(type='AnchorGenerator', scales=[2], ratios=[0.5, 1.0], strides=[8, 16, 32]),
+            precision=precision)
+        cfg.train_cfg = dict(
+            assigner=dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4, min_pos_iou=0, ignore_iof_thr=-1),
+            sampler=dict(type='PseudoSampler'), allowed_border=-1, pos_weight=-1, debug=False)
         return cfg
 
     torch.save(dict(state_dict=build(retinanet('float')).state_dict()), tmp_path / 'teacher.pth')

@@ -38,6 +38,8 @@ class BinarySSDHead(SSDHead):
         self.quant_predictors = quant_predictors
         self.precision = precision
         super().__init__(*args, in_channels=in_channels, init_cfg=init_cfg, **kwargs)
+        # Decoding asks every head for this module, which SSD's alone does not have: its loss is a function.
+        self.loss_cls = None
 
     def _init_layers(self) -> None:
         """Builds towers and predictors of each level."""
