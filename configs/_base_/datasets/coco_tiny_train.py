@@ -5,6 +5,5 @@ on_train = dict(ann_file='annotations/instances_train.json', data_prefix=dict(im
 train_dataloader = dict(batch_size=4)
 val_dataloader = dict(dataset=on_train)
 test_dataloader = val_dataloader
-val_evaluator = dict(
-    type='nasbnn_det.FastCocoMetric', ann_file=_base_.data_root + 'annotations/instances_train.json', metric='bbox')
+val_evaluator = dict(ann_file=_base_.data_root + 'annotations/instances_train.json')
 test_evaluator = val_evaluator

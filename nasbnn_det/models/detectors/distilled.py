@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from mmdet.models.detectors import KnowledgeDistillationSingleStageDetector
 from mmdet.models.losses import GIoULoss
+from mmdet.models.utils import unpack_gt_instances
 from mmdet.structures import SampleList
 from mmengine.config import Config
 from torch import Tensor
@@ -79,9 +80,7 @@ class DistilledSingleStageDetector(KnowledgeDistillationSingleStageDetector):
         outs = self.bbox_head(self.extract_feat(batch_inputs))
         with torch.no_grad():
             targets = self.teacher_model.bbox_head(self.teacher_model.extract_feat(batch_inputs))
-        truth = [sample.gt_instances for sample in batch_data_samples]
-        ignored = [sample.get('ignored_instances') for sample in batch_data_samples]
-        metas = [sample.metainfo for sample in batch_data_samples]
+        truth, ignored, metas = unpack_gt_instances(batch_data_samples)
         losses = self.bbox_head.loss_by_feat(*outs, truth, metas, ignored)
         losses.update(self._distillation(outs, targets))
         return losses
