@@ -7,7 +7,7 @@ _base_ = [
 ]
 
 max_epochs = 100
-train_cfg = dict(max_epochs=max_epochs, val_interval=10)
+train_cfg = dict(max_epochs=max_epochs, val_interval=20)
 # The recipe names the predictors of RTMDet's head; here they are called otherwise.
 optim_wrapper = dict(
     optimizer=dict(lr=4e-3),
