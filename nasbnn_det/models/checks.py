@@ -50,8 +50,10 @@ def check_levels(model: nn.Module) -> None:
     image = torch.zeros(1, 3, _SIZE, _SIZE, device=next(model.parameters()).device)
     with evaluating(model):
         maps = _maps(model.backbone(image))
-        _check_channels('backbone', maps, 'neck' if neck is not None else 'head', head if neck is None else neck)
-        if neck is not None:
+        if neck is None:
+            _check_channels('backbone', maps, 'head', head)
+        else:
+            _check_channels('backbone', maps, 'neck', neck)
             try:
                 maps = _maps(neck(maps))
             except RuntimeError:
@@ -69,8 +71,10 @@ def _check_channels(giver: str, maps: Sequence[Tensor], taker: str, part: Any) -
     wanted = getattr(part, 'in_channels', None)
     found = [x.shape[1] for x in maps]
     if isinstance(wanted, int):
-        wanted = [wanted] * len(found)
-    if isinstance(wanted, (list, tuple)) and list(wanted) != found:
+        # Of a head for every level, of a neck for the last one.
+        wanted = [wanted] * len(found) if taker == 'head' else [*found[:-1], wanted]
+    # Some necks name the coarsest level first.
+    if isinstance(wanted, (list, tuple)) and sorted(wanted) != sorted(found):
         raise ValueError(f'the {giver} gives {len(found)} levels of {found} channels, but the {taker} '
                          f'({type(part).__name__}) is built for {list(wanted)}; set their channels and levels alike')
 
