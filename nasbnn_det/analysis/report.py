@@ -50,8 +50,9 @@ def report_model(model: nn.Module, input_size: Tuple[int, int]) -> Dict[str, Any
         ValueError: If the model runs no convolution as a module.
     """
     ops, sizes = count_model_ops(model, input_size), measure_model(model)
+    # '' is the model itself, where it is a single layer.
     parts = sorted({row.name.split('.')[0] for row in (*ops, *sizes)},
-                   key=[name for name, _ in model.named_children()].index)
+                   key=['', *(name for name, _ in model.named_children())].index)
     return dict(
         input_size=list(input_size),
         **_costs(total(ops), sizes),
