@@ -24,9 +24,8 @@ FINETUNES = [c for c in CONFIGS if c.startswith('configs/finetune/')]
 SIZE = 32
 DETECTOR_SIZE = 64
 #: Of many detectors that differ in the backbone's width or the images alone, these are trained in the fast tests.
-TRAINED = ('nasbnn-tiny', 'rtmdet_nasbnn-57m_8xb16-100e_coco-320px', 'rtmdet_nasbnn-57m-fp_1xb16-24e_voc-416px',
-           'retinanet_nasbnn-57m_8xb16-100e_coco', 'ssd_nasbnn-57m_8xb16-100e_coco',
-           'faster_rcnn_nasbnn-57m_8xb2-24e_coco', 'faster_rcnn_bireal-r18_1xb16-24e_voc', 'rtmdet_reactnet-a')
+TRAINED = ('nasbnn-tiny', 'rtmdet_nasbnn-57m_8xb16-100e_coco-320px', 'retinanet_nasbnn-57m_8xb16-100e_coco',
+           'ssd_nasbnn-57m_8xb16-100e_coco', 'faster_rcnn_bireal-r18_1xb16-24e_voc')
 PIPELINES = [c for c in CONFIGS if c.startswith('configs/pipelines/')]
 
 
@@ -100,7 +99,9 @@ def shrunk(step, size=SIZE):
     return step
 
 
-@pytest.mark.parametrize('path', [c for c in MODEL_CONFIGS if c not in FINETUNES])
+@pytest.mark.parametrize('path', [
+    pytest.param(c, marks=pytest.mark.slow) if '-fp_' in c and '57m' not in c and 'tiny' not in c else c
+    for c in MODEL_CONFIGS if c not in FINETUNES])
 def test_model_builds(path):
     cfg = Config.fromfile(ROOT / path)
     model = build_model(cfg)
@@ -119,23 +120,32 @@ def test_detector_trains_and_predicts(path, tiny_shapes, tmp_path):
     before = {k: v.clone() for k, v in runner.model.named_parameters()}
     runner.train()
     changed = [k for k, v in runner.model.named_parameters() if not torch.equal(v, before[k])]
-    assert len(changed) > 0.9 * len(before)
+    # A level without a box, as most are on images this small, leaves its part of the head as it was.
+    assert len(changed) > 0.9 * len([k for k in before if '_towers.' not in k and 'extra.' not in k])
     assert 'coco/bbox_mAP' in runner.val_loop.run()
 
 
+def twin_of(path):
+    folder, _, name = path.rpartition('/')
+    head, schedule = name.split('_nasbnn-')
+    return f"{folder}/{head}_nasbnn-{schedule.replace('_', '-fp_', 1)}"
+
+
 def test_every_detector_has_its_twin():
-    """With the same parts in the same places, and nothing binary."""
     alone = ('-fp_', '-distilled_', '-4e_', 'reactnet', 'bireal', '1xb4-30e', 'faster_rcnn_nasbnn-tiny')
-    for path in (c for c in DETECTORS if not any(word in c for word in alone)):
-        folder, _, name = path.rpartition('/')
-        head, schedule = name.split('_nasbnn-')[0], name.split('_nasbnn-')[1]
-        twin = f"{folder}/{head}_nasbnn-{schedule.replace('_', '-fp_', 1)}"
-        assert twin in DETECTORS, path
-        own, other = Config.fromfile(ROOT / path), Config.fromfile(ROOT / twin)
-        assert input_size(own) == input_size(other) and own.train_cfg == other.train_cfg
-        if '57m' in path or 'tiny' in path:
-            ops, real = (total(count_model_ops(build_model(cfg), (64, 64))) for cfg in (own, other))
-            assert real.bops == 0 < ops.bops and ops.macs == real.macs
+    assert not [c for c in DETECTORS if not any(word in c for word in alone) and twin_of(c) not in DETECTORS]
+
+
+@pytest.mark.parametrize('name', [
+    'rtmdet_nasbnn-57m_8xb16-100e_coco-320px', 'rtmdet_nasbnn-tiny_1xb4-100e_coco-tiny-320px',
+    'retinanet_nasbnn-57m_8xb16-100e_coco-640px', 'ssd_nasbnn-57m_1xb16-24e_voc-320px',
+    'faster_rcnn_nasbnn-57m_8xb2-24e_coco-800px'])
+def test_twins_have_the_same_parts_and_nothing_binary(name):
+    path, = (c for c in DETECTORS if name in c)
+    own, twin = Config.fromfile(ROOT / path), Config.fromfile(ROOT / twin_of(path))
+    assert input_size(own) == input_size(twin) and own.train_cfg == twin.train_cfg
+    ops, real = (total(count_model_ops(build_model(cfg), (64, 64))) for cfg in (own, twin))
+    assert real.bops == 0 < ops.bops and ops.macs == real.macs
 
 
 @pytest.mark.parametrize('size, most', [(320, 200e6), (416, 370e6)])

@@ -12,8 +12,10 @@ arch = dict(
     ])
 out_indices = (1, 2, 3, 4)
 model = dict(
-    backbone=dict(arch=arch, space='tiny', out_indices=out_indices),
-    neck=dict(in_channels=dict(arch=arch, out_indices=out_indices), out_channels=64),
+    # An architecture written out takes the place of the file's name.
+    backbone=dict(
+        _delete_=True, type='nasbnn_det.NASBNN', arch=arch, space='tiny', out_indices=out_indices),
+    neck=dict(in_channels=dict(_delete_=True, arch=arch, out_indices=out_indices), out_channels=64),
     rpn_head=dict(in_channels=64, feat_channels=64, anchor_generator=dict(scales=[4])),
     roi_head=dict(bbox_roi_extractor=dict(out_channels=64), bbox_head=dict(in_channels=64)),
     train_cfg=dict(
