@@ -11,6 +11,7 @@ from nasbnn_det.analysis.report import build_model, input_size, report_model
 from nasbnn_det.arch import SPACES, Arch, Front, count_ops, get_space, load_arch
 from nasbnn_det.datasets.shapes import CLASSES
 from nasbnn_det.pipeline import load_stages
+from nasbnn_det.pipeline.stage import StageFolder
 from nasbnn_det.supernet import Supernet, extract_subnet, save_subnet
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -211,3 +212,12 @@ def test_pipeline_names_existing_tools_and_configs(path):
         assert (ROOT / stage.tool).is_file()
         named = [arg for arg in stage.args if arg.startswith('configs/')]
         assert all((ROOT / arg).is_file() for arg in named)
+
+
+@pytest.mark.parametrize('path', PIPELINES)
+def test_stages_of_a_pipeline_name_earlier_ones(path, tmp_path):
+    (tmp_path / 'last_checkpoint').write_text('epoch_1.pth')
+    places = dict(data_root='data', work_dir='work', stage_dir='stage')
+    for stage in load_stages(Config.fromfile(ROOT / path).stages):
+        assert not [part for part in stage.command(places) if '{' in part]
+        places[stage.name] = StageFolder(tmp_path)

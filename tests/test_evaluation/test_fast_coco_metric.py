@@ -1,5 +1,8 @@
 """FastCocoMetric gives CocoMetric's numbers."""
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -134,3 +137,11 @@ def test_results_of_an_unknown_image(written):
     metric.dataset_meta = dict(classes=classes)
     with pytest.raises(ValueError, match='image 1 has results, but the annotation file does not have it'):
         metric.compute_metrics(results)
+
+
+@pytest.mark.slow
+def test_five_times_faster_on_a_large_set():
+    tool = Path(__file__).resolve().parents[2] / 'tools' / 'analysis_tools' / 'benchmark_eval.py'
+    done = subprocess.run([sys.executable, str(tool)], capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout.strip().splitlines()[-1])
+    assert result['detections'] == 500_000 and result['equal'] and result['speedup'] >= 5
