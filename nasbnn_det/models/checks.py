@@ -135,11 +135,13 @@ def check_binarized(model: nn.Module, cfg: Dict[str, Any]) -> None:
 
 
 def _submodules(model: nn.Module, path: str) -> List[nn.Module]:
-    """A part by its place in the config; where one config makes several modules, all of them."""
-    found = model
+    """A part by its place in the config: all modules that one config makes, none where the model has no such name."""
+    found: Any = model
     for name in path.split('.'):
         found = getattr(found, name, None)
-    return list(found) if isinstance(found, nn.ModuleList) else [found]
+    if isinstance(found, nn.ModuleList):
+        return list(found)
+    return [] if found is None else [found]
 
 
 def _binary_parts(cfg: Dict[str, Any], path: str = '') -> Iterator[Tuple[str, Dict[str, Any]]]:
