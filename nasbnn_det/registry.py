@@ -4,7 +4,9 @@ A config names our components as ``type='nasbnn_det.NASBNN'``; the modules in ``
 when a registry is first asked.
 """
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
+from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
@@ -19,4 +21,8 @@ TRANSFORMS = Registry('transform', parent=MMENGINE_TRANSFORMS, scope='nasbnn_det
                       locations=['nasbnn_det.datasets.transforms'])
 LOOPS = Registry('loop', parent=MMENGINE_LOOPS, scope='nasbnn_det', locations=['nasbnn_det.search.loop'])
 
-__all__ = ['MODELS', 'MODEL_WRAPPERS', 'DATASETS', 'TRANSFORMS', 'LOOPS']
+METRICS = Registry('metric', parent=MMENGINE_METRICS, scope='nasbnn_det',
+                   locations=['nasbnn_det.evaluation.fast_coco_metric'])
+HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='nasbnn_det', locations=['nasbnn_det.hooks'])
+
+__all__ = ['MODELS', 'MODEL_WRAPPERS', 'DATASETS', 'TRANSFORMS', 'LOOPS', 'METRICS', 'HOOKS']

@@ -55,14 +55,24 @@ def bad_inputs(tmp_path, root):
         'wrong keys': (['tools/test.py', DETECTOR, wrong, *data], 'has wrong keys for this network'),
         'no coco json': (['tools/train.py', DETECTOR, *data, f'train_dataloader.dataset.ann_file={no_coco}'],
                          str(no_coco)),
+        'classes of the data': (['tools/train.py', DETECTOR, *data, 'model.bbox_head.num_classes=80'],
+                                'model.bbox_head.num_classes is 80, but the data set has 5 classes'),
+        'levels': (['tools/train.py', DETECTOR, *data, 'model.backbone.out_indices=3,4'],
+                   'the backbone gives 2 levels'),
+        'conv_cfg': (['tools/train.py', DETECTOR, *data, 'model.neck.type=DilatedEncoder',
+                      'model.neck.conv_cfg.type=nasbnn_det.BinaryConv2d'], 'DilatedEncoder, which takes no conv_cfg'),
+        'shape': (['tools/analysis_tools/get_ops.py', DETECTOR, '--shape', '1', '2', '3'], '--shape has 3 numbers'),
+        'no curve': (['tools/analysis_tools/compare_runs.py', f'a={tmp_path}', '--work-dir', tmp_path],
+                     "has no 'coco/bbox_mAP' in its logs"),
         'illegal arch': (['tools/analysis_tools/get_ops.py', DETECTOR, '--cfg-options',
                           'model.backbone.arch.stages.0.0.channels=7'],
                          'stage 0, block 0: channels 7 is not among [24, 32]'),
     }
 
 
-@pytest.mark.parametrize('case', ['unknown space', 'unknown setting', "a tool's own", 'no scores', 'wrong keys', 'no coco json',
-                                  'illegal arch'])
+@pytest.mark.parametrize('case', [
+    'unknown space', 'unknown setting', "a tool's own", 'no scores', 'wrong keys', 'no coco json',
+    'classes of the data', 'levels', 'conv_cfg', 'shape', 'no curve', 'illegal arch'])
 def test_bad_input_ends_in_one_sentence(case, tiny_shapes, tmp_path):
     command, message = bad_inputs(tmp_path, tiny_shapes)[case]
     if command[0] == 'tools/train.py':
@@ -79,6 +89,57 @@ def test_get_ops_prints_one_json_object():
     result = json.loads(done.stdout.strip().splitlines()[-1])
     assert result['binary_share'] >= 0.95
     assert result['ops'] == pytest.approx(result['flops'] + result['bops'] / 64)
+    assert {'flops', 'int8_ops', 'bops', 'ops', 'params', 'packed_bytes', 'modules', 'not_counted'} <= set(result)
+    assert set(result['params']) == {'1bit', '8bit', '32bit'} and isinstance(result['packed_bytes'], int)
+
+
+def test_get_ops_of_a_stock_detector():
+    config = MMDET_TOOLS.parent / 'configs' / 'rtmdet' / 'rtmdet_tiny_8xb32-300e_coco.py'
+    done = run('tools/analysis_tools/get_ops.py', config, '--shape', '64')
+    assert done.returncode == 0, done.stderr
+    assert 'total at 64 x 64' in done.stdout and 'not counted: batch norm' in done.stdout
+
+
+def test_curves_of_several_runs(tmp_path):
+    for name, values in (('a0', (0.1, 0.3)), ('a1', (0.2, 0.5)), ('b', (0.4, 0.6))):
+        folder = tmp_path / name / '1' / 'vis_data'
+        folder.mkdir(parents=True)
+        rows = [{'loss': 1.0, 'step': 7}] + [{'coco/bbox_mAP': v, 'step': 10 * (i + 1)} for i, v in enumerate(values)]
+        (folder / 'scalars.json').write_text('\n'.join(map(json.dumps, rows)))
+    runs = [f'{name[0]}={tmp_path / name}' for name in ('a0', 'a1', 'b')]
+    done = run('tools/analysis_tools/compare_runs.py', *runs, '--work-dir', tmp_path / 'out')
+    assert done.returncode == 0, done.stderr
+    assert '| a | 0.150 ± 0.071 | 0.400 ± 0.141 |' in done.stdout and '| b | 0.400 | 0.600 |' in done.stdout
+    assert json.loads((tmp_path / 'out' / 'result.json').read_text())['metrics'] == {'a': 0.4, 'b': 0.6}
+    assert (tmp_path / 'out' / 'curves.png').is_file()
+
+
+def test_the_evaluations_are_compared():
+    done = run('tools/analysis_tools/benchmark_eval.py', '--images', '20', '--detections', '10')
+    result = json.loads(done.stdout.strip().splitlines()[-1])
+    assert result['equal'] and result['faster_seconds'] > 0
+
+
+def test_table_of_configs(tmp_path):
+    """A row per config, between the two lines of the README; the shipped one is complete."""
+    import shutil
+    shutil.copytree(ROOT / 'configs' / '_base_', tmp_path / 'configs' / '_base_')
+    name = 'rtmdet/rtmdet_nasbnn-57m_8xb16-100e_coco-320px.py'
+    folder = tmp_path / 'configs' / 'detection'
+    (folder / 'rtmdet').mkdir(parents=True)
+    for file in (name, name.replace('57m', '57m-fp')):
+        shutil.copy(ROOT / 'configs' / 'detection' / file, folder / file)
+    shipped = (ROOT / 'configs' / 'detection' / 'README.md').read_text(encoding='utf-8')
+    lines = [line for line in shipped.splitlines() if line.startswith('| [')]
+    configs = {p.stem for p in (ROOT / 'configs' / 'detection').rglob('*.py') if '-fp_' not in p.name}
+    assert {line[3:line.index(']')] for line in lines} == configs
+    before, rest = shipped.split('| [', 1)[0], shipped.split('<!-- end of table -->')[1]
+    (folder / 'README.md').write_text(f'{before}\n<!-- end of table -->{rest}', encoding='utf-8')
+    done = run('tools/analysis_tools/ops_table.py', '--configs', folder, '--readme', folder / 'README.md')
+    assert done.returncode == 0, done.stderr
+    text = (folder / 'README.md').read_text(encoding='utf-8')
+    written = [line for line in text.splitlines() if line.startswith('| [')]
+    assert written == [line for line in lines if name in line]
 
 
 def test_scores_of_subnets_and_their_rank_correlation(tiny_shapes, tmp_path):

@@ -7,9 +7,11 @@ import os
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from nasbnn_det.apis import run_tool, start_processes
+from nasbnn_det.models.checks import check_conv_cfg
 
 
 def parse_args() -> argparse.Namespace:
@@ -63,7 +65,10 @@ def load_config(args: argparse.Namespace) -> Config:
 def main() -> None:
     args = parse_args()
     start_processes(args.launcher)
-    Runner.from_cfg(load_config(args)).train()
+    cfg = load_config(args)
+    init_default_scope(cfg.get('default_scope', 'mmengine'))
+    check_conv_cfg(cfg.get('model', {}))
+    Runner.from_cfg(cfg).train()
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
-"""Pictures of a search."""
+"""Pictures of a search, and of trainings."""
 import os
-from typing import Sequence, Union
+from typing import Dict, Sequence, Union
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -30,5 +30,30 @@ def plot_front(path: Union[str, os.PathLike], visited: Sequence[FrontEntry], fro
     axes.set_ylabel(metric)
     axes.grid(alpha=0.3)
     axes.legend(loc='lower right', frameon=False)
+    with replacing(path) as part:
+        figure.savefig(part, format='png')
+
+
+def plot_curves(path: Union[str, os.PathLike], curves: Dict[str, Dict[int, Sequence[float]]], metric: str) -> None:
+    """Draws a metric over the epochs of several trainings.
+
+    Args:
+        path: PNG file to write, atomically.
+        curves (dict): By name the values of all seeds at each epoch; more than one are drawn as their mean in a band
+            from the lowest to the highest.
+        metric (str): Name of the metric.
+    """
+    figure = Figure(figsize=(7, 4.5), dpi=110, layout='constrained')
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for name, values in curves.items():
+        epochs = sorted(values)
+        line, = axes.plot(epochs, [sum(values[e]) / len(values[e]) for e in epochs], 'o-', ms=4, lw=1.2, label=name)
+        axes.fill_between(epochs, [min(values[e]) for e in epochs], [max(values[e]) for e in epochs], alpha=0.2,
+                          color=line.get_color(), linewidth=0)
+    axes.set_xlabel('epoch')
+    axes.set_ylabel(metric)
+    axes.set_ylim(bottom=0)
+    axes.legend()
     with replacing(path) as part:
         figure.savefig(part, format='png')

@@ -65,7 +65,7 @@ def describe_network(model: nn.Module) -> Optional[Dict[str, Any]]:
     """
     head = getattr(model, 'bbox_head', None)
     whole = (isinstance(getattr(model, 'backbone', None), PackedChain) and isinstance(getattr(model, 'neck', None), BinaryPAFPN)
-             and isinstance(head, BinaryRTMDetHead) and all(isinstance(layer, PackedChain) for layer in head.rtm_cls))
+             and not len(model.neck.extra) and isinstance(head, BinaryRTMDetHead) and all(isinstance(layer, PackedChain) for layer in head.rtm_cls))
     test_cfg = getattr(model, 'test_cfg', None)
     if not whole or test_cfg is None or test_cfg.nms.get('type', 'nms') != 'nms' or test_cfg.nms.get('class_agnostic'):
         return None

@@ -31,6 +31,9 @@ class Params:
         """Size of all values at their precision."""
         return self.bits1 / 8 + self.bits8 + 4 * self.bits32
 
+    def __add__(self, other: 'Params') -> 'Params':
+        return Params(self.bits1 + other.bits1, self.bits8 + other.bits8, self.bits32 + other.bits32)
+
 
 def count_params(arch: Arch, num_classes: Optional[int] = None) -> Params:
     """Parameters of a deployed architecture; matrices that only shape binary weights in training are not counted.

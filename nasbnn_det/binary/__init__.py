@@ -1,5 +1,5 @@
 """1-bit arithmetic and the static brick. Imports torch only."""
-from .activation import RPReLU, RSign
+from .activation import CenteredRSign, RPReLU, RSign
 from .aggregate import aggregate_paths
 from .block import BinaryBlock
 from .brick import BinaryConvModule
@@ -11,6 +11,7 @@ from .stem import Stem
 from .weight import Binarization, binarize_weight, standardize_weight, transform_kernel
 
 __all__ = [
-    'Binarization', 'BinaryBlock', 'BinaryConv2d', 'BinaryConvModule', 'QuantConv2d', 'RPReLU', 'RSign', 'Stem', 'aggregate_paths',
-    'binarize_weight', 'shortcut', 'sign_activation', 'sign_weight', 'standardize_weight', 'transform_kernel'
+    'Binarization', 'BinaryBlock', 'BinaryConv2d', 'BinaryConvModule', 'CenteredRSign', 'QuantConv2d', 'RPReLU',
+    'RSign', 'Stem', 'aggregate_paths', 'binarize_weight', 'shortcut', 'sign_activation', 'sign_weight',
+    'standardize_weight', 'transform_kernel'
 ]

@@ -30,14 +30,15 @@ def rprelu(x: Tensor, bias_in: Tensor, slope: Tensor, bias_out: Tensor) -> Tenso
 
     Args:
         x (Tensor): Shape (N, C, H, W).
-        bias_in (Tensor): Shape (C, ).
-        slope (Tensor): Slope where the shifted input is negative, shape (C, ).
-        bias_out (Tensor): Shape (C, ).
+        bias_in (Tensor): Shape (C, ), or (1, ) for all channels.
+        slope (Tensor): Slope where the shifted input is negative, shape (C, ) or (1, ).
+        bias_out (Tensor): Shape (C, ) or (1, ).
 
     Returns:
         Tensor: Shape (N, C, H, W).
     """
-    return _PReLU.apply(x + bias_in.view(-1, 1, 1), slope) + bias_out.view(-1, 1, 1)
+    # Where all channels share one slope, the gradient of the expansion sums over them.
+    return _PReLU.apply(x + bias_in.view(-1, 1, 1), slope.expand(x.shape[1])) + bias_out.view(-1, 1, 1)
 
 
 class _PReLU(torch.autograd.Function):
@@ -74,11 +75,37 @@ class RSign(nn.Module):
         return str(self.bias.numel())
 
 
+class CenteredRSign(RSign):
+    """RSign whose shift is set at the first training forward: to minus the mean of each channel of the input.
+
+    For inputs that are not centred, above all the output of a ReLU, whose sign is +1 everywhere. In a distributed run
+    the mean is that of all processes. Until it is set, the shift is zero.
+
+    Args:
+        channels (int): C of the input of shape (N, C, H, W).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.register_buffer('is_set', torch.tensor(False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and not self.is_set:
+            with torch.no_grad():
+                mean = x.mean((0, 2, 3))
+                if torch.distributed.is_available() and torch.distributed.is_initialized():
+                    torch.distributed.all_reduce(mean)
+                    mean /= torch.distributed.get_world_size()
+                self.bias.copy_(-mean)
+                self.is_set.fill_(True)
+        return super().forward(x)
+
+
 class RPReLU(nn.Module):
     """Learned per-channel shift, PReLU, shift.
 
     Args:
-        channels (int): C of the input of shape (N, C, H, W).
+        channels (int): C of the input of shape (N, C, H, W); 1 shares the three values among all channels.
     """
 
     def __init__(self, channels: int) -> None:

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .activation import RSign
+from .activation import CenteredRSign, RSign
 from .weight import binarize_weight, standardize_weight, transform_kernel
 
 _Size = Union[int, Tuple[int, int]]
@@ -34,6 +34,8 @@ class BinaryConv2d(nn.Conv2d):
         weight_norm (bool): Standardises each filter before its sign. Defaults to True.
         bi_transform (bool): Multiplies each flattened filter by a learned matrix before normalisation;
             for square kernels larger than 1. Defaults to False.
+        center (bool): The RSign's shift starts at minus the mean of the first training batch instead of zero, for
+            inputs that are not centred, such as a ReLU's. Defaults to False.
         padding_mode (str): Only 'zeros'.
 
     Raises:
@@ -56,6 +58,7 @@ class BinaryConv2d(nn.Conv2d):
                  *,
                  weight_norm: bool = True,
                  bi_transform: bool = False,
+                 center: bool = False,
                  padding_mode: str = 'zeros') -> None:
         if padding_mode != 'zeros':
             raise ValueError(f"padding_mode is '{padding_mode}'; BinaryConv2d allows 'zeros' only")
@@ -68,7 +71,7 @@ class BinaryConv2d(nn.Conv2d):
         if padding is None:
             padding = tuple(d * (k // 2) for d, k in zip(_pair(dilation), kernel))
         super().__init__(in_channels, out_channels, kernel, stride, padding, dilation, groups, bias)
-        self.sign = RSign(in_channels)
+        self.sign = CenteredRSign(in_channels) if center else RSign(in_channels)
         self.weight_norm = weight_norm
         self.transform: Optional[nn.Parameter] = None
         if bi_transform:

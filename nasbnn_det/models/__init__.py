@@ -7,4 +7,4 @@ from . import backbones, layers, necks  # noqa: F401
 if find_spec('mmpretrain') is not None:
     from . import classifiers, heads  # noqa: F401
 if find_spec('mmdet') is not None:
-    from . import dense_heads  # noqa: F401
+    from . import dense_heads, detectors, roi_heads  # noqa: F401

@@ -1,3 +1,5 @@
+from .binary_resnet import BinaryResNet
 from .nasbnn import NASBNN
+from .reactnet import ReActNet
 
-__all__ = ['NASBNN']
+__all__ = ['BinaryResNet', 'NASBNN', 'ReActNet']

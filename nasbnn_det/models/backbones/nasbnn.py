@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from ...arch import Arch, arch_channels, load_arch
+from ...arch import Arch, arch_channels, get_space, load_arch
 from ...binary import Binarization
 from ...checked import build_checked
 from ...registry import MODELS
@@ -32,6 +32,8 @@ class NASBNN(BaseModule):
             follow. Defaults to None, NAS-BNN's.
         precision (str): 'float' builds the full-precision twin, which can't load binary weights. Defaults to
             'binary'.
+        space (str | list, optional): The only search space whose architectures are taken, as
+            :func:`nasbnn_det.arch.get_space` takes it. Defaults to None, any.
         init_cfg (dict, optional): ``dict(type='Pretrained', checkpoint=PATH)`` with the checkpoint of a supernet,
             of an extracted subnet, or of a model that holds this backbone (``prefix`` says where, if it is not
             plain). Keys are matched strictly.
@@ -42,7 +44,8 @@ class NASBNN(BaseModule):
 
     Raises:
         FileNotFoundError: If a file does not exist.
-        ValueError: If the architecture is illegal, an index names no stage, or a checkpoint has wrong keys.
+        ValueError: If the architecture is illegal or of another space, an index names no stage, or a checkpoint has
+            wrong keys.
     """
 
     def __init__(self,
@@ -53,10 +56,14 @@ class NASBNN(BaseModule):
                  with_cp: bool = False,
                  binarization: Optional[dict] = None,
                  precision: str = 'binary',
+                 space: Union[str, list, None] = None,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         self.binarization = build_checked(Binarization, binarization, 'binarization')
         self.arch = load_arch(arch)
+        if space is not None and self.arch.space != get_space(space):
+            raise ValueError(f"the architecture belongs to the search space '{self.arch.space.name}', but this "
+                             f"backbone takes those of '{get_space(space).name}' alone")
         self.out_channels = arch_channels(self.arch, out_indices)
         if not -1 <= frozen_stages < len(self.arch.stages):
             raise ValueError(f'frozen_stages is {frozen_stages}; allowed are -1 (none) to {len(self.arch.stages) - 1}')

@@ -1,13 +1,12 @@
 """MMDetection's RTMDet head on binary towers."""
-from functools import partial
 from typing import List, Sequence, Tuple
 
 from mmdet.models.dense_heads import RTMDetHead
 from mmengine.model import bias_init_with_prob, normal_init
 from torch import Tensor, nn
 
-from ...binary import BinaryConvModule, QuantConv2d
 from ...registry import MODELS
+from ..layers import build_predictor, build_towers
 
 
 @MODELS.register_module()
@@ -37,24 +36,14 @@ class BinaryRTMDetHead(RTMDetHead):
     def _init_layers(self) -> None:
         """Builds a tower per branch and level, and the predictors."""
         levels = len(self.prior_generator.strides)
-        self.cls_towers = self._build_towers(levels)
-        self.reg_towers = self._build_towers(levels)
-        conv = partial(QuantConv2d, learn_step=False) if self.quant_predictors else nn.Conv2d
-        priors = self.num_base_priors
-        self.rtm_cls = nn.ModuleList(conv(self.feat_channels, priors * self.cls_out_channels, 1)
-                                     for _ in range(levels))
-        self.rtm_reg = nn.ModuleList(conv(self.feat_channels, priors * 4, 1) for _ in range(levels))
-
-    def _build_towers(self, levels: int) -> nn.ModuleList:
-        towers = nn.ModuleList()
-        for level in range(levels):
-            bricks = []
-            for i in range(self.stacked_convs):
-                channels = self.in_channels if i == 0 else self.feat_channels
-                shared = towers[0][i].conv if level else None
-                bricks.append(BinaryConvModule(channels, self.feat_channels, conv=shared, precision=self.precision))
-            towers.append(nn.Sequential(*bricks))
-        return towers
+        tower = (self.in_channels, self.feat_channels, self.stacked_convs, levels, self.precision)
+        self.cls_towers = build_towers(*tower)
+        self.reg_towers = build_towers(*tower)
+        width = self.feat_channels if self.stacked_convs else self.in_channels
+        outputs = self.num_base_priors * self.cls_out_channels, self.num_base_priors * 4
+        self.rtm_cls, self.rtm_reg = (
+            nn.ModuleList(build_predictor(width, out, self.quant_predictors) for _ in range(levels))
+            for out in outputs)
 
     def init_weights(self) -> None:
         """Predictors start small, classification at a prior of 0.01; bricks keep their own initialisation."""

@@ -1,47 +1,27 @@
 """A path-aggregation neck in which every convolution is binary."""
-from functools import partial
-from typing import Optional, Sequence, Tuple, Union
+from typing import Any, Sequence, Tuple
 
-from mmengine.model import BaseModule
-from torch import Tensor, nn
+from torch import Tensor
 
-from ...arch import arch_channels
-from ...binary import BinaryConvModule, aggregate_paths
+from ...binary import aggregate_paths
 from ...registry import MODELS
+from .binary_neck import BinaryNeck, check_inputs
 
 
 @MODELS.register_module()
-class BinaryPAFPN(BaseModule):
+class BinaryPAFPN(BinaryNeck):
     """Top-down then bottom-up path aggregation (PANet, arXiv 1803.01534) built of binary bricks.
 
-    Laterals are 3 x 3: binary 1 x 1 convolutions lose too much where channels are reduced. Maps are joined
-    by addition, and every brick has a shortcut around it, so that real values reach every level.
-
-    Args:
-        in_channels (Sequence[int] | dict): Channels of each input, finest level first; or
-            ``dict(arch=..., out_indices=...)`` for those of a :class:`NASBNN` with these arguments.
-        out_channels (int): C, channels of each output.
-        precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
-        init_cfg (dict, optional): Initialisation. Defaults to None.
-
-    Raises:
-        ValueError: If there is no input level.
+    Maps are joined by addition. Arguments are those of :class:`BinaryNeck`.
     """
 
-    def __init__(self, in_channels: Union[Sequence[int], dict], out_channels: int, precision: str = 'binary',
-                 init_cfg: Optional[dict] = None) -> None:
-        super().__init__(init_cfg)
-        if isinstance(in_channels, dict):
-            in_channels = arch_channels(**in_channels)
-        if not in_channels:
-            raise ValueError('BinaryPAFPN needs the channels of at least one input level; in_channels is empty')
-        self.in_channels = tuple(in_channels)
-        levels = len(self.in_channels)
-        brick = partial(BinaryConvModule, out_channels=out_channels, precision=precision)
-        self.laterals = nn.ModuleList(brick(c) for c in self.in_channels)
-        self.top_down = nn.ModuleList(brick(out_channels) for _ in range(levels - 1))
-        self.downsamples = nn.ModuleList(brick(out_channels, stride=2) for _ in range(levels - 1))
-        self.bottom_up = nn.ModuleList(brick(out_channels) for _ in range(levels - 1))
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        between = [self.out_channels] * (len(self.in_channels) - 1)
+        self.top_down = self._bricks(between)
+        self.downsamples = self._bricks(between, stride=2)
+        self.bottom_up = self._bricks(between)
+        self._build_extra()
 
     def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor, ...]:
         """Aggregates the levels.
@@ -51,12 +31,11 @@ class BinaryPAFPN(BaseModule):
                 as the one before it, rounded up.
 
         Returns:
-            tuple[Tensor]: Shapes (N, C, H_i, W_i).
+            tuple[Tensor]: Shapes (N, C, H_i, W_i), and half as large with each further level.
 
         Raises:
             ValueError: If the number of levels or their channels are not those of ``in_channels``.
         """
-        channels = tuple(x.shape[1] for x in inputs)
-        if channels != self.in_channels:
-            raise ValueError(f'BinaryPAFPN was built for levels of {self.in_channels} channels and got {channels}')
-        return aggregate_paths(inputs, self.laterals, self.top_down, self.downsamples, self.bottom_up)
+        check_inputs(self, inputs)
+        maps = aggregate_paths(inputs, self.laterals, self.top_down, self.downsamples, self.bottom_up)
+        return tuple(self._append_extra(list(maps)))

@@ -1,0 +1,3 @@
+_base_ = './faster_rcnn_bireal_r18.py'
+
+model = dict(backbone=dict(style='reactnet'))

@@ -1,0 +1,4 @@
+_base_ = './retinanet_nasbnn_57m.py'
+
+arch = '{{ fileDirname }}/../archs/nasbnn-107m.json'
+model = dict(backbone=dict(arch=arch), neck=dict(in_channels=dict(arch=arch)))

@@ -1,0 +1,7 @@
+_base_ = './ssd_nasbnn_57m.py'
+
+arch = '{{ fileDirname }}/../archs/nasbnn-107m.json'
+model = dict(
+    backbone=dict(arch=arch),
+    neck=dict(in_channels=dict(arch=arch)),
+    bbox_head=dict(in_channels=dict(arch=arch)))

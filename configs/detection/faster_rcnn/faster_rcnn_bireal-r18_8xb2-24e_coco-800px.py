@@ -1,0 +1,8 @@
+_base_ = [
+    '../../_base_/models/faster_rcnn_bireal_r18.py',
+    '../../_base_/datasets/coco_800px.py',
+    '../../_base_/schedules/detector_adamw_24e.py',
+    '../../_base_/default_runtime_det_ema.py',
+]
+
+train_dataloader = dict(batch_size=2)

@@ -1,0 +1,22 @@
+# Beside rtmdet_nasbnn-tiny_1xb4-100e_coco-tiny-320px.py: the same backbone, schedule and images.
+_base_ = [
+    '../../_base_/models/faster_rcnn_nasbnn_tiny.py',
+    '../../_base_/datasets/coco_tiny_train.py',
+    '../../_base_/schedules/detector_adamw.py',
+    '../../_base_/default_runtime_det.py',
+]
+
+max_epochs = 100
+train_cfg = dict(max_epochs=max_epochs, val_interval=20)
+# The recipe names the predictors of RTMDet's head; here they are called otherwise.
+optim_wrapper = dict(
+    optimizer=dict(lr=4e-3),
+    paramwise_cfg=dict(
+        custom_keys={
+            'rpn_cls': dict(lr_mult=0.1),
+            'rpn_reg': dict(lr_mult=0.3),
+            'fc_cls': dict(lr_mult=0.3),
+            'fc_reg': dict(lr_mult=0.3),
+        }))
+param_scheduler = _base_.param_scheduler
+param_scheduler[1].update(end=max_epochs, T_max=max_epochs)

@@ -1,0 +1,28 @@
+# Deployment B on the crops of ShapesCOCO. At the paper's 1e-5 some hundred steps would change nothing.
+_base_ = [
+    '../_base_/models/subnet_classifier.py',
+    '../_base_/datasets/shapes_cls.py',
+    '../_base_/schedules/finetune_adam.py',
+    '../_base_/default_runtime_cls.py',
+]
+
+arch = 'work_dirs/extract/arch.json'
+subnet = 'work_dirs/extract/subnet.pth'
+last_stage = (4, )
+max_epochs = 12
+model = dict(
+    backbone=dict(arch=arch, out_indices=last_stage, init_cfg=dict(type='Pretrained', checkpoint=subnet)),
+    head=dict(
+        num_classes=5,
+        in_channels=dict(arch=arch, out_indices=last_stage),
+        init_cfg=dict(type='Pretrained', checkpoint=subnet)),
+    data_preprocessor=_base_.data_preprocessor)
+optim_wrapper = dict(
+    optimizer=dict(lr=5e-4),
+    paramwise_cfg=dict(custom_keys={'.step': dict(lr_mult=0.01), 'head.fc': dict(lr_mult=0.1)}))
+param_scheduler = dict(end=max_epochs, T_max=max_epochs, convert_to_iter_based=True)
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+train_dataloader = dict(batch_size=64)
+test_dataloader = _base_.val_dataloader
+test_cfg = dict()
+test_evaluator = _base_.val_evaluator

@@ -1,0 +1,97 @@
+"""Parameters of any model by precision, and the bytes of its packed weights."""
+from dataclasses import dataclass
+from typing import Dict, List, Optional
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ..arch.params import Params
+
+
+@dataclass(frozen=True)
+class ModuleSize:
+    """What one module has to store once it is deployed.
+
+    Args:
+        name (str): Its name in the model.
+        kind (str): Its class.
+        params (Params): Learned values by precision; what only shapes binary weights in training is left out.
+        packed_bytes (int): The same in a packed file.
+    """
+    name: str
+    kind: str
+    params: Params
+    packed_bytes: int
+
+
+def packed_bytes(module: nn.Module, params: Params) -> int:
+    """Bytes of a module's weights in a packed file.
+
+    * A binary weight is a bit. The bits of one filter's tap lie side by side over the input channels of a group and
+      fill whole 32-bit words: ``4 * ceil(in_channels / groups / 32)`` bytes per tap and output channel.
+    * An 8-bit weight is a byte, every other value four: RSign's shift, RPReLU's three values, a batch norm folded
+      into one scale and one shift, each per channel, the step of 8-bit weights per output channel.
+    * Latent weights, matrices of the Bi-Transformation and statistics of batch norms are not stored.
+
+    Args:
+        module (nn.Module): The module, without its children.
+        params (Params): Its values by precision.
+    """
+    binary = 0
+    if params.bits1:
+        taps = module.kernel_size[0] * module.kernel_size[1]
+        binary = 4 * -(-(module.in_channels // module.groups) // 32) * taps * module.out_channels
+    return binary + params.bits8 + 4 * params.bits32
+
+
+def measure_model(model: nn.Module) -> List[ModuleSize]:
+    """Measures every module that stores something; shared modules and shared values once.
+
+    Args:
+        model (nn.Module): Any model.
+
+    Returns:
+        list[ModuleSize]: In the order of the model.
+    """
+    followed = {module for parent in model.modules() for module in _normalized_convs(parent)}
+    seen: set = set()
+    rows = []
+    for name, module in model.named_modules():
+        own = {key: value.numel() for key, value in module.named_parameters(recurse=False) if id(value) not in seen}
+        seen.update(map(id, module.parameters(recurse=False)))
+        params = _params(module, own, module in followed)
+        if params != Params(0, 0, 0):
+            rows.append(ModuleSize(name, type(module).__name__, params, packed_bytes(module, params)))
+    return rows
+
+
+def _params(module: nn.Module, own: Dict[str, int], normalized: bool) -> Params:
+    """A module's own values by precision."""
+    if isinstance(module, _BatchNorm):
+        return Params(0, 0, 2 * module.num_features)
+    bits: Optional[int] = getattr(module, 'weight_bits', None)
+    if bits is None or 'weight' not in own:
+        return Params(0, 0, sum(own.values()))
+    weights, bias = own['weight'], own.get('bias', 0)
+    if bits == 1:
+        # The scale of a filter goes into the batch norm behind it, where there is one.
+        return Params(weights, 0, bias + (0 if normalized else module.out_channels))
+    # One step per filter, whether it was learned or follows from the weights.
+    return Params(0, weights, bias + module.out_channels)
+
+
+def _normalized_convs(parent: nn.Module) -> List[nn.Module]:
+    """Convolutions among a module's children that a batch norm follows."""
+    children = [child for _, child in parent.named_children()]
+    return [conv for conv, after in zip(children, children[1:])
+            if hasattr(conv, 'weight_bits') and isinstance(after, _BatchNorm)]
+
+
+def total_params(rows: List[ModuleSize]) -> Params:
+    """Sum over all rows."""
+    return sum((row.params for row in rows), Params(0, 0, 0))
+
+
+def total_packed_bytes(rows: List[ModuleSize]) -> int:
+    """Sum over all rows."""
+    return sum(row.packed_bytes for row in rows)

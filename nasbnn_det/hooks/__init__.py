@@ -1,0 +1,4 @@
+"""MMEngine hooks."""
+from .check_detector import CheckDetectorHook
+
+__all__ = ['CheckDetectorHook']

@@ -1,0 +1,3 @@
+from .distilled import DistilledSingleStageDetector
+
+__all__ = ['DistilledSingleStageDetector']

@@ -1,0 +1,3 @@
+from .binary_bbox_head import BinaryBBoxHead
+
+__all__ = ['BinaryBBoxHead']
