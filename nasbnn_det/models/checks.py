@@ -47,7 +47,7 @@ def check_levels(model: nn.Module) -> None:
     neck = getattr(model, 'neck', None)
     head = getattr(model, 'bbox_head', None)
     head = getattr(model, 'rpn_head', None) if head is None else head
-    image = torch.zeros(1, 3, _SIZE, _SIZE, device=next(model.parameters()).device)
+    image = torch.zeros(1, 3, _SIZE, _SIZE, device=next(iter(model.state_dict().values())).device)
     with evaluating(model):
         maps = _maps(model.backbone(image))
         if neck is None:
