@@ -184,12 +184,9 @@ def _trace(network: _Flat, x: Tensor, path: Path) -> None:
 
 
 def _finish(path: Path, meta: Dict[str, Any]) -> None:
-    """Mends the pooling, adds the metadata, and checks the file against the standard."""
+    """Adds the metadata, and checks the file against the standard."""
     import onnx
     model = onnx.load(str(path))
-    for node in model.graph.node:
-        if node.op_type == 'AveragePool':
-            _pad_instead_of_ceil(node)
     for key, value in meta.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, json.dumps(value)
@@ -198,22 +195,6 @@ def _finish(path: Path, meta: Dict[str, Any]) -> None:
         raise ValueError(f'the network can not be written in standard operators: some are of {domains}')
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, str(path))
-
-
-def _pad_instead_of_ceil(node: Any) -> None:
-    """Writes pooling that rounds up as pooling of an image padded at its end; the padding does not count.
-
-    Runtimes disagree about averages over windows that reach beyond the image under ``ceil_mode``. Where kernel and
-    stride are the same, each window begins inside the image and both forms mean the same.
-    """
-    import onnx
-    values = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
-    kernel = list(values['kernel_shape'])
-    if not values.get('ceil_mode') or any(values.get('pads', [])) or list(values['strides']) != kernel:
-        return
-    values.update(ceil_mode=0, pads=[0, 0, *(k - 1 for k in kernel)], count_include_pad=0)
-    del node.attribute[:]
-    node.attribute.extend(onnx.helper.make_attribute(name, value) for name, value in values.items())
 
 
 def _check(model: nn.Module, network: _Flat, path: Path, x: Tensor) -> OnnxCheck:
