@@ -36,6 +36,7 @@ def detector():
     cfg.backbone.init_cfg = None
     torch.manual_seed(0)
     model = MODELS.build(cfg).eval()
+    model.init_weights()
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
             if 'running' in name:

@@ -62,8 +62,7 @@ def main() -> None:
     model = load_model(args)
     shapes = [(1, 3, height, width), (2, 3, *other_shape(height, width))]
     for check in export_onnx(model, args.out, shapes, input_meta(model)):
-        print(f'{check.shape}: largest difference {check.largest:.2g}, median {check.median:.2g} '
-              "(of the outputs' root mean square)")
+        print(f'{check.shape}: largest relative difference {check.largest:.2g}, median {check.median:.2g}')
     print(f'{args.out} written; the image size and the batch size are free')
 
 
