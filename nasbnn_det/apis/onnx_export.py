@@ -63,11 +63,9 @@ def export_onnx(model: nn.Module,
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
         raise ValueError(f"exporting needs the package{'s' if len(missing) > 1 else ''} {' and '.join(missing)}; "
-                         "pip install 'nasbnn_det[deploy]' brings all it needs")
+                         "'pip install -r requirements/deploy.txt' brings them")
     network = _Flat(plain_form(model))
     inputs = [torch.randn(shape, generator=torch.Generator().manual_seed(i)) for i, shape in enumerate(shapes)]
-    with torch.no_grad():
-        network(inputs[0])
     with replacing(path) as part:
         _trace(network, inputs[0], part)
         _finish(part, meta or {})
@@ -127,8 +125,8 @@ class _FoldedConv(nn.Conv2d):
     """A binary or 8-bit convolution with its weight made once."""
 
     def __init__(self, conv: Union[BinaryConv2d, QuantConv2d]) -> None:
-        super().__init__(conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, conv.dilation,
-                         conv.groups, conv.bias is not None)
+        super().__init__(conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding,
+                         conv.dilation, conv.groups, conv.bias is not None)
         with torch.no_grad():
             binary = isinstance(conv, BinaryConv2d)
             self.weight.copy_(conv.binary_weight() if binary else conv.quantized_weight())
@@ -163,15 +161,17 @@ def _named_outputs(outputs: Any) -> List[Tuple[str, Tensor]]:
         return [('output', outputs)]
     branches = ('cls', 'bbox', 'extra')
     if not isinstance(outputs, (tuple, list)) or not 0 < len(outputs) <= len(branches) or not all(
-            isinstance(branch, (tuple, list)) and all(isinstance(level, Tensor) for level in branch) for branch in outputs):
+            isinstance(branch, (tuple, list)) and all(isinstance(level, Tensor) for level in branch)
+            for branch in outputs):
         raise ValueError('this network can not be exported: allowed are networks with one output tensor, and detectors '
                          'with a dense head whose two or three branches have a tensor per level')
     return [(f'{name}_{i}', level) for name, branch in zip(branches, outputs) for i, level in enumerate(branch)]
 
 
 def _trace(network: _Flat, x: Tensor, path: Path) -> None:
-    axes = {name: ({0: 'batch', 2: f'{name}_height', 3: f'{name}_width'} if y.dim() == 4 else {0: 'batch'})
-            for name, y in zip(network.names, network(x))}
+    outputs = network(x)
+    axes = {name: {0: 'batch', 2: f'{name}_height', 3: f'{name}_width'} if y.dim() == 4 else {0: 'batch'}
+            for name, y in zip(network.names, outputs)}
     with warnings.catch_warnings():
         # The tracer warns where Python reads a size. Only channels are compared and computed with, and they are fixed.
         warnings.simplefilter('ignore', torch.jit.TracerWarning)

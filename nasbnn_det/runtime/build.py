@@ -89,8 +89,9 @@ def build(target: Path,
         sources = [*source_files(machine), *program]
         objects = [str(Path(folder, source.stem + '.o')) for source in sources]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            jobs = [pool.submit(_run, [*command, *_PATH_FLAGS.get(source.name, []), f'-I{SOURCE_DIR}', '-c', str(source),
-                                       '-o', out]) for source, out in zip(sources, objects)]
+            jobs = [pool.submit(_run, [*command, f'-I{SOURCE_DIR}', *_PATH_FLAGS.get(source.name, []),
+                                       '-c', str(source), '-o', out])
+                    for source, out in zip(sources, objects)]
             for job in jobs:
                 job.result()
         linked = str(Path(folder, 'linked'))

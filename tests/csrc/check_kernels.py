@@ -28,9 +28,10 @@ def load_build() -> ModuleType:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--neon', action='store_true', help=f'compile with {CROSS_COMPILER} and run under {EMULATOR}')
-    parser.add_argument('--chains', type=int, default=2000, help='how many random chains')
+    parser.add_argument('--chains', type=int, help='how many random chains; 2000, or 500 with --neon')
     parser.add_argument('--first', type=int, default=0, help='number of the first chain, to repeat one that failed')
     args = parser.parse_args()
+    chains = args.chains or (500 if args.neon else 2000)
     build = load_build()
     machine, runner, flags = None, [], SANITIZERS
     if args.neon:
@@ -47,7 +48,7 @@ def main() -> None:
             program = build.build(Path(folder, 'random_chains'), flags, machine, [HERE / 'random_chains.cpp'])
         except build.CompileError as error:
             sys.exit(f'error: {error}')
-        result = subprocess.run([*runner, str(program), str(args.chains), str(args.first)])
+        result = subprocess.run([*runner, str(program), str(chains), str(args.first)])
     sys.exit(result.returncode)
 
 

@@ -11,8 +11,11 @@ struct Map {
   int64_t batch, height, width, channels;
   std::vector<float> values;
 
-  Map(int64_t n, int64_t h, int64_t w, int64_t c) : batch(n), height(h), width(w), channels(c), values(n * h * w * c) {}
-  int64_t place(int64_t n, int64_t y, int64_t x, int64_t c) const { return ((n * height + y) * width + x) * channels + c; }
+  Map(int64_t n, int64_t h, int64_t w, int64_t c)
+      : batch(n), height(h), width(w), channels(c), values(n * h * w * c) {}
+  int64_t place(int64_t n, int64_t y, int64_t x, int64_t c) const {
+    return ((n * height + y) * width + x) * channels + c;
+  }
   float at(int64_t n, int64_t y, int64_t x, int64_t c) const { return values[place(n, y, x, c)]; }
 };
 

@@ -134,7 +134,9 @@ void fill_weight(Random& random, Layer& layer) {
         int32_t ones = 0;
         for (int64_t w = 0; w < words; ++w)
           ones += __builtin_popcount(data[((c / 32 * taps + (y - 1) * l.kernel_w + x - 1) * words + w) * 32 + c % 32]);
-        const auto sum = [&](int64_t dy, int64_t dx) -> int32_t& { return counts[((y - dy) * columns + x - dx) * tiled + c]; };
+        const auto sum = [&](int64_t dy, int64_t dx) -> int32_t& {
+          return counts[((y - dy) * columns + x - dx) * tiled + c];
+        };
         sum(0, 0) = ones + sum(1, 0) + sum(0, 1) - sum(1, 1);
       }
   l.tap_counts = counts;
@@ -160,7 +162,9 @@ class Case {
   explicit Case(uint64_t seed) : random_(seed), input_(1, 1, 1, 1) {
     const int64_t most = random_.chance(70) ? 12 : 40;
     const int64_t channels = channels_of(random_);
-    input_ = Map(random_.chance(80) ? 1 : random_.between(2, 3), random_.between(1, most), random_.between(1, most), channels);
+    const int64_t batch = random_.chance(80) ? 1 : random_.between(2, 3);
+    const int64_t height = random_.between(1, most), width = random_.between(1, most);
+    input_ = Map(batch, height, width, channels);
     for (float& value : input_.values) value = random_.quarter();
     draw_layers(int(random_.between(1, 4)));
     lay_out_input();
@@ -176,25 +180,29 @@ class Case {
     std::vector<NbLayer> chain;
     for (const Layer& layer : layers_) chain.push_back(layer.c);
     const bool with_dots = chain.back().binary;
-    const int code = nb_run(path, chain.data(), int(chain.size()), &source_, taps.data(), with_dots ? dots.get() : nullptr, threads);
+    const int code = nb_run(path, chain.data(), int(chain.size()), &source_, taps.data(),
+                            with_dots ? dots.get() : nullptr, threads);
     if (code) return "nb_run gave code " + std::to_string(code);
     for (size_t i = 0; i < outputs.size(); ++i)
       if (std::memcmp(taps[i], expected_[i].values.data(), outputs[i].size() * sizeof(float)))
         return "output " + std::to_string(i) + " differs";
-    if (with_dots && std::memcmp(dots.get(), dots_.data(), dots.size() * sizeof(int32_t))) return "the dot products differ";
+    if (with_dots && std::memcmp(dots.get(), dots_.data(), dots.size() * sizeof(int32_t)))
+      return "the dot products differ";
     return "";
   }
 
   void print() const {
-    std::printf("  input %lld x %lld x %lld x %lld, strides %lld %lld %lld %lld\n", (long long)input_.batch,
-                (long long)input_.channels, (long long)input_.height, (long long)input_.width, (long long)source_.stride_n,
-                (long long)source_.stride_c, (long long)source_.stride_h, (long long)source_.stride_w);
+    const auto number = [](int64_t n) { return std::to_string(n) + " "; };
+    const NbInput& s = source_;
+    std::printf("  input %s, strides %s\n",
+                (number(s.batch) + number(s.channels) + number(s.height) + number(s.width)).c_str(),
+                (number(s.stride_n) + number(s.stride_c) + number(s.stride_h) + number(s.stride_w)).c_str());
     for (const Layer& layer : layers_) {
       const NbLayer& l = layer.c;
-      std::printf("  %s %d -> %d, groups %d, kernel %d x %d, stride %d x %d, padding %d x %d, dilation %d x %d%s%s, tap %d\n",
-                  l.binary ? "binary" : "float", l.in_channels, l.out_channels, l.groups, l.kernel_h, l.kernel_w, l.stride_h,
-                  l.stride_w, l.pad_h, l.pad_w, l.dilation_h, l.dilation_w, l.shortcut ? ", shortcut" : "",
-                  l.slope ? ", activation" : "", l.tap);
+      std::printf("  %s %d -> %d, groups %d, kernel %d x %d, stride %d x %d, padding %d x %d, dilation %d x %d",
+                  l.binary ? "binary" : "float", l.in_channels, l.out_channels, l.groups, l.kernel_h, l.kernel_w,
+                  l.stride_h, l.stride_w, l.pad_h, l.pad_w, l.dilation_h, l.dilation_w);
+      std::printf("%s%s, tap %d\n", l.shortcut ? ", shortcut" : "", l.slope ? ", activation" : "", l.tap);
     }
   }
 
@@ -220,7 +228,8 @@ class Case {
   void lay_out_input() {
     const Map& m = input_;
     NbInput& s = source_;
-    s = {nullptr, m.batch, m.channels, m.height, m.width, m.height * m.width * m.channels, 1, m.width * m.channels, m.channels};
+    const int64_t row_size = m.width * m.channels;
+    s = {nullptr, m.batch, m.channels, m.height, m.width, m.height * row_size, 1, row_size, m.channels};
     if (!layers_[0].c.binary && random_.chance(70)) {
       const int64_t row = m.width + random_.between(0, 2);
       s.stride_w = 1;

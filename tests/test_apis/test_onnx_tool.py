@@ -1,4 +1,4 @@
-"""The tool that exports a detector: names, sizes, what the file says about its input; bad input ends in one sentence."""
+"""The tool that exports a detector: names, sizes, what the file says about its input; bad input in one sentence."""
 import json
 import subprocess
 import sys

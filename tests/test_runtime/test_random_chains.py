@@ -1,5 +1,7 @@
-"""The kernels under AddressSanitizer and UBSan, and the NEON path in an emulator: what ``make sanitize`` and ``make neon``
-do, with fewer chains."""
+"""The kernels under AddressSanitizer and UBSan, and the NEON path in an emulator.
+
+What ``make sanitize`` and ``make neon`` do, with fewer chains.
+"""
 import shutil
 import subprocess
 import sys
