@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-tests demo test test-slow clean distclean
+.PHONY: help install install-tests demo test test-slow sanitize neon clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,12 @@ test: install-tests ## run the fast tests
 
 test-slow: install-tests ## run all tests, the slow ones too
 	$(VENV_PYTHON) -m pytest tests
+
+sanitize: ## run the kernels under AddressSanitizer and UBSan on random chains (needs a C++ compiler only)
+	@$(PYTHON) tests/csrc/check_kernels.py
+
+neon: ## the same for the NEON kernels, emulated (needs aarch64-linux-gnu-g++ and qemu-aarch64-static)
+	@$(PYTHON) tests/csrc/check_kernels.py --neon
 
 clean: ## remove build outputs and caches, not .venv or work_dirs
 	rm -rf build dist *.egg-info .pytest_cache .hypothesis

@@ -21,7 +21,8 @@ def shortcut(x: Tensor, out_channels: int, stride: int = 1) -> Tensor:
     """
     if stride > 1:
         x = F.avg_pool2d(x, stride, ceil_mode=True, count_include_pad=False)
-    channels = x.shape[1]
+    # A plain number also while the network is traced: what follows is decided now, not by the traced graph.
+    channels = int(x.shape[1])
     if channels == out_channels:
         return x
     folds = -(-channels // out_channels)

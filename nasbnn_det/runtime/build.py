@@ -60,13 +60,18 @@ def source_hash() -> str:
     return digest.hexdigest()
 
 
-def build(target: Path, flags: Sequence[str] = ('-O3', ), machine: Optional[str] = None) -> Path:
-    """Compiles and links the library.
+def build(target: Path,
+          flags: Sequence[str] = ('-O3', ),
+          machine: Optional[str] = None,
+          program: Sequence[Path] = ()) -> Path:
+    """Compiles and links the library, or a program that has the kernels in it.
 
     Args:
         target (Path): The file to write; replaced whole.
         flags (Sequence[str]): Optimisation or sanitizer flags. Defaults to -O3.
         machine (str, optional): As for :func:`source_files`; for cross compilers. Defaults to None.
+        program (Sequence[Path]): Sources of a program to make instead of the library; they may include the kernels'
+            headers. Defaults to none.
 
     Returns:
         Path: ``target``.
@@ -81,16 +86,17 @@ def build(target: Path, flags: Sequence[str] = ('-O3', ), machine: Optional[str]
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        sources = source_files(machine)
+        sources = [*source_files(machine), *program]
         objects = [str(Path(folder, source.stem + '.o')) for source in sources]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            jobs = [pool.submit(_run, [*command, *_PATH_FLAGS.get(source.name, []), '-c', str(source), '-o', out])
+            jobs = [pool.submit(_run, [*command, f'-I{SOURCE_DIR}', *_PATH_FLAGS.get(source.name, []),
+                                       '-c', str(source), '-o', out])
                     for source, out in zip(sources, objects)]
             for job in jobs:
                 job.result()
-        library = str(Path(folder, LIBRARY_NAME))
-        _run([*command, '-shared', *objects, '-o', library])
-        os.replace(library, target)
+        linked = str(Path(folder, 'linked'))
+        _run([*command, *([] if program else ['-shared']), *objects, '-o', linked])
+        os.replace(linked, target)
     return target
 
 

@@ -69,6 +69,7 @@ struct RowSizes {
     auto take = [&memory](int64_t bytes) {
       char* at = memory;
       memory += ceil_div(bytes, 64) * 64;
+      ASAN_POISON_MEMORY_REGION(at + bytes, memory - at - bytes);
       return at;
     };
     Rows r;

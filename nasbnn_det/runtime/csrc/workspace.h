@@ -5,6 +5,13 @@
 #include <memory>
 #include <new>
 
+#if __has_include(<sanitizer/asan_interface.h>)
+#include <sanitizer/asan_interface.h>
+#else  // these do nothing there either, unless AddressSanitizer is on
+#define ASAN_POISON_MEMORY_REGION(from, bytes) ((void)(from), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(from, bytes) ((void)(from), (void)(bytes))
+#endif
+
 // A block that only grows. What was in it is lost when it does.
 class Block {
  public:
@@ -17,6 +24,9 @@ class Block {
       data_.reset(::operator new(bytes, kAlign));
       size_ = bytes;
     }
+    // What a caller did not ask for is out of bounds, also where an earlier one asked for more.
+    ASAN_POISON_MEMORY_REGION(data_.get(), size_);
+    ASAN_UNPOISON_MEMORY_REGION(data_.get(), bytes);
     return static_cast<T*>(data_.get());
   }
 

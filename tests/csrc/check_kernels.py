@@ -1,0 +1,56 @@
+"""Compiles the kernels with sanitizers and runs random chains on them; see docs/deployment.md.
+
+Standard library only, and nothing of the package is imported but ``build.py``: this runs where no torch is.
+"""
+import argparse
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+
+HERE = Path(__file__).resolve().parent
+SANITIZERS = ['-O1', '-g', '-fno-omit-frame-pointer', '-fsanitize=address,undefined', '-fno-sanitize-recover=all']
+CROSS_COMPILER, EMULATOR = 'aarch64-linux-gnu-g++', 'qemu-aarch64-static'
+
+
+def load_build() -> ModuleType:
+    """The package's ``build.py``."""
+    spec = importlib.util.spec_from_file_location('build', HERE.parents[1] / 'nasbnn_det' / 'runtime' / 'build.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--neon', action='store_true', help=f'compile with {CROSS_COMPILER} and run under {EMULATOR}')
+    parser.add_argument('--chains', type=int, help='how many random chains; 2000, or 500 with --neon')
+    parser.add_argument('--first', type=int, default=0, help='number of the first chain, to repeat one that failed')
+    args = parser.parse_args()
+    chains = args.chains or (500 if args.neon else 2000)
+    build = load_build()
+    machine, runner, flags = None, [], SANITIZERS
+    if args.neon:
+        missing = [name for name in (CROSS_COMPILER, EMULATOR) if shutil.which(name) is None]
+        if missing:
+            sys.exit(f"error: {' and '.join(missing)} not found; Debian's packages g++-aarch64-linux-gnu and "
+                     'qemu-user-static have them')
+        os.environ['CXX'] = CROSS_COMPILER
+        machine, runner = 'aarch64', [EMULATOR]
+        # Linked statically: the emulator then needs no libraries of that machine.
+        flags = ['-O2', '-g', '-static']
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            program = build.build(Path(folder, 'random_chains'), flags, machine, [HERE / 'random_chains.cpp'])
+        except build.CompileError as error:
+            sys.exit(f'error: {error}')
+        result = subprocess.run([*runner, str(program), str(chains), str(args.first)])
+    sys.exit(result.returncode)
+
+
+if __name__ == '__main__':
+    main()

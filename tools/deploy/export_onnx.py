@@ -1,0 +1,70 @@
+"""Writes the network of a config and its checkpoint as an ONNX file of standard operators, checked in onnxruntime."""
+import argparse
+from typing import Any, Dict, Tuple
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import load_checkpoint
+from torch import nn
+
+from nasbnn_det.apis import check_checkpoint, run_tool
+from nasbnn_det.apis.onnx_export import export_onnx
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file of a single-stage detector or a classifier')
+    parser.add_argument('checkpoint', help='its checkpoint file')
+    parser.add_argument('out', help='the .onnx file to write')
+    parser.add_argument('--shape', type=int, nargs='+', default=[320, 320],
+                        help='height and width in pixels that are traced; the file takes any')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    return parser.parse_args()
+
+
+def load_model(args: argparse.Namespace) -> nn.Module:
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    # The checkpoint brings all weights: what they were initialised from need not be there any more.
+    if 'backbone' in cfg.model:
+        cfg.model.backbone.init_cfg = None
+    model = MODELS.build(cfg.model)
+    check_checkpoint(model, args.checkpoint)
+    load_checkpoint(model, args.checkpoint, map_location='cpu')
+    return model
+
+
+def input_meta(model: nn.Module) -> Dict[str, Any]:
+    """What the images must be before they enter, as the model's own preprocessor makes them."""
+    preprocessor = model.data_preprocessor
+    meta = dict(swap_channels=bool(getattr(preprocessor, '_channel_conversion', False)))
+    for name in ('mean', 'std'):
+        value = getattr(preprocessor, name, None)
+        if isinstance(value, torch.Tensor):
+            meta[name] = value.flatten().tolist()
+    return dict(preprocessing=meta)
+
+
+def other_shape(height: int, width: int) -> Tuple[int, int]:
+    """A second size to check at: about half, and odd."""
+    return height // 2 | 1, width // 2 + 16 | 1
+
+
+def main() -> None:
+    args = parse_args()
+    height, width = args.shape if len(args.shape) == 2 else (args.shape[0], args.shape[0])
+    if not args.out.endswith('.onnx'):
+        raise ValueError(f"'{args.out}' is no ONNX file; its name must end in .onnx")
+    if len(args.shape) > 2 or min(height, width) < 32:
+        raise ValueError(f'--shape is {args.shape}; allowed are one or two numbers of at least 32')
+    model = load_model(args)
+    shapes = [(1, 3, height, width), (2, 3, *other_shape(height, width))]
+    for check in export_onnx(model, args.out, shapes, input_meta(model)):
+        print(f'{check.shape}: largest relative difference {check.largest:.2g}, median {check.median:.2g}')
+    print(f'{args.out} written; the image size and the batch size are free')
+
+
+if __name__ == '__main__':
+    run_tool(main)
