@@ -1,7 +1,7 @@
 # Faster R-CNN on the architecture of rtmdet_nasbnn_tiny.py, for minutes on a CPU: few proposals, small anchors.
 _base_ = './faster_rcnn_nasbnn_57m.py'
 
-arch = dict(
+tiny_arch = dict(
     space='tiny',
     stages=[
         [dict(channels=32, kernel=3)],
@@ -14,8 +14,8 @@ out_indices = (1, 2, 3, 4)
 model = dict(
     # An architecture written out takes the place of the file's name.
     backbone=dict(
-        _delete_=True, type='nasbnn_det.NASBNN', arch=arch, space='tiny', out_indices=out_indices),
-    neck=dict(in_channels=dict(_delete_=True, arch=arch, out_indices=out_indices), out_channels=64),
+        _delete_=True, type='nasbnn_det.NASBNN', arch=tiny_arch, space='tiny', out_indices=out_indices),
+    neck=dict(in_channels=dict(_delete_=True, arch=tiny_arch, out_indices=out_indices), out_channels=64),
     rpn_head=dict(in_channels=64, feat_channels=64, anchor_generator=dict(scales=[4])),
     roi_head=dict(bbox_roi_extractor=dict(out_channels=64), bbox_head=dict(in_channels=64)),
     train_cfg=dict(
