@@ -1,7 +1,7 @@
 """1-bit arithmetic and the static brick. Imports torch only."""
 from .activation import RPReLU, RSign
 from .block import BinaryBlock
-from .brick import BinaryConvModule
+from .brick import BinaryConvModule, build_conv
 from .conv import BinaryConv2d
 from .quant import QuantConv2d
 from .shortcut import shortcut
@@ -11,5 +11,5 @@ from .weight import Binarization, binarize_weight, standardize_weight, transform
 
 __all__ = [
     'Binarization', 'BinaryBlock', 'BinaryConv2d', 'BinaryConvModule', 'QuantConv2d', 'RPReLU', 'RSign', 'Stem',
-    'binarize_weight', 'shortcut', 'sign_activation', 'sign_weight', 'standardize_weight', 'transform_kernel'
+    'binarize_weight', 'build_conv', 'shortcut', 'sign_activation', 'sign_weight', 'standardize_weight', 'transform_kernel'
 ]
