@@ -7,6 +7,7 @@ from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
 from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
 
@@ -17,6 +18,10 @@ DATASETS = Registry('dataset', parent=MMENGINE_DATASETS, scope='nasbnn_det',
                     locations=['nasbnn_det.datasets.checked_coco', 'nasbnn_det.datasets.shapes_coco'])
 TRANSFORMS = Registry('transform', parent=MMENGINE_TRANSFORMS, scope='nasbnn_det',
                       locations=['nasbnn_det.datasets.transforms'])
-LOOPS = Registry('loop', parent=MMENGINE_LOOPS, scope='nasbnn_det', locations=['nasbnn_det.search.loop'])
+LOOPS = Registry('loop', parent=MMENGINE_LOOPS, scope='nasbnn_det',
+                 locations=['nasbnn_det.search.loop', 'nasbnn_det.nasb.loop'])
+OPTIM_WRAPPER_CONSTRUCTORS = Registry(
+    'optimizer wrapper constructor', parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS, scope='nasbnn_det',
+    locations=['nasbnn_det.nasb.optim'])
 
-__all__ = ['MODELS', 'MODEL_WRAPPERS', 'DATASETS', 'TRANSFORMS', 'LOOPS']
+__all__ = ['MODELS', 'MODEL_WRAPPERS', 'DATASETS', 'TRANSFORMS', 'LOOPS', 'OPTIM_WRAPPER_CONSTRUCTORS']
