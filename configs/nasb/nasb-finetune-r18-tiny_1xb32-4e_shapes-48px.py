@@ -1,5 +1,6 @@
 # Stage 3 on crops of ShapesCOCO. Give what stage 2 wrote:
-#   --cfg-options model.backbone.cells=cells.json model.backbone.init_cfg.checkpoint=FILE model.head.init_cfg.checkpoint=FILE
+#   --cfg-options model.backbone.cells=cells.json model.backbone.init_cfg.checkpoint=FILE
+#   model.head.init_cfg.checkpoint=FILE
 _base_ = [
     './_base_/found_classifier_tiny.py',
     '../_base_/datasets/shapes_cls.py',

@@ -1,5 +1,6 @@
 # Stage 3 on any folder of 32 px images by class. Give what stage 2 wrote:
-#   --cfg-options model.backbone.cells=cells.json model.backbone.init_cfg.checkpoint=FILE model.head.init_cfg.checkpoint=FILE
+#   --cfg-options model.backbone.cells=cells.json model.backbone.init_cfg.checkpoint=FILE
+#   model.head.init_cfg.checkpoint=FILE
 _base_ = './nasb-plain-r18-tiny_1xb64-10e_imagefolder-32px_scratch.py'
 
 search = 'work_dirs/nasb-search-r18-tiny_1xb64-6e_imagefolder-32px'

@@ -10,6 +10,8 @@ max_epochs = 2
 # The detector's strides, so that its backbone sees objects at the scale it knows: 4 to 32.
 stem = dict(pool=True)
 model = dict(
-    backbone=dict(space=dict(num_nodes=2), stem=stem), head=dict(num_classes=5), data_preprocessor=_base_.data_preprocessor)
+    backbone=dict(space=dict(num_nodes=2), stem=stem),
+    head=dict(num_classes=5),
+    data_preprocessor=_base_.data_preprocessor)
 param_scheduler = dict(end=max_epochs, T_max=max_epochs)
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)

@@ -1,6 +1,7 @@
-# Is the found network better than the plain one? The search on 32 px images by class; then the plain binary ResNet-18, the
-# found one, and the found one with two bases, each trained alone from random weights under one budget, with three seeds.
-# DATA_ROOT holds train/CLASS/*.jpg and val/CLASS/*.jpg. Results are in runs.jsonl of each stage, sums in report.md.
+# Is the found network better than the plain one? The search on 32 px images by class; then the plain binary ResNet-18,
+# the found one, and the found one with two bases, each trained alone from random weights under one budget, with three
+# seeds. DATA_ROOT holds train/CLASS/*.jpg and val/CLASS/*.jpg. Results are in runs.jsonl of each stage, sums in
+# report.md.
 data_root = 'data/cls_tiny'
 
 pretrain_config = 'configs/nasb/nasb-pretrain-r18-tiny_1xb64-2e_imagefolder-32px.py'
@@ -31,7 +32,8 @@ stages = [
     dict(
         name='cells',
         tool='tools/analysis_tools/nasb_report.py',
-        args=[train_config, '--shape', '32', '32', '--history', '{search}/edge_weights.jsonl', '--work-dir', '{stage_dir}'],
+        args=[train_config, '--shape', '32', '32', '--history', '{search}/edge_weights.jsonl', '--work-dir',
+              '{stage_dir}'],
         cfg_options=found),
 ]
 stages += [

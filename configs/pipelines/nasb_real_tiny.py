@@ -1,6 +1,6 @@
-# The same chain on photographs: DATA_ROOT/cls_tiny holds images by class, DATA_ROOT/coco_tiny a COCO-format set. The three
-# stages of NASB on the former, a report of the found cells, then a detector on them on the latter. {work_dir}, {data_root},
-# {stage_dir} and the names of earlier stages are filled in.
+# The same chain on photographs: DATA_ROOT/cls_tiny holds images by class, DATA_ROOT/coco_tiny a COCO-format set. The
+# three stages of NASB on the former, a report of the found cells, then a detector on them on the latter. {work_dir},
+# {data_root}, {stage_dir} and the names of earlier stages are filled in.
 data_root = 'data'
 
 pretrain_config = 'configs/nasb/nasb-pretrain-r18-tiny_1xb64-2e_imagefolder-32px.py'

@@ -1,5 +1,6 @@
-# NASB from nothing to a detector's mAP in minutes: the three stages of the search on crops of ShapesCOCO, a report of the
-# found cells, then a detector on them. {work_dir}, {data_root}, {stage_dir} and the names of earlier stages are filled in.
+# NASB from nothing to a detector's mAP in minutes: the three stages of the search on crops of ShapesCOCO, a report of
+# the found cells, then a detector on them. {work_dir}, {data_root}, {stage_dir} and the names of earlier stages are
+# filled in.
 data_root = 'data/shapes'
 
 pretrain_config = 'configs/nasb/nasb-pretrain-r18-tiny_1xb32-2e_shapes-48px.py'

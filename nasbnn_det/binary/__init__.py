@@ -11,5 +11,6 @@ from .weight import Binarization, binarize_weight, standardize_weight, transform
 
 __all__ = [
     'Binarization', 'BinaryBlock', 'BinaryConv2d', 'BinaryConvModule', 'QuantConv2d', 'RPReLU', 'RSign', 'Stem',
-    'binarize_weight', 'build_conv', 'shortcut', 'sign_activation', 'sign_weight', 'standardize_weight', 'transform_kernel'
+    'binarize_weight', 'build_conv', 'shortcut', 'sign_activation', 'sign_weight', 'standardize_weight',
+    'transform_kernel'
 ]

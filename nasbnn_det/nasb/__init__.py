@@ -12,7 +12,7 @@ from .operations import OPERATIONS, CellRules, Operation, register_operation
 from .resnet import CellSite, ResNetShape, StemShape
 
 __all__ = [
-    'Cell', 'CellNet', 'CellRules', 'CellSite', 'CellSpace', 'DiscreteCell', 'Edge', 'MixedCell', 'NetOps', 'OPERATIONS',
-    'Operation', 'ResNetShape', 'StemShape', 'candidate_ops', 'choose_cells', 'count_cell_ops', 'count_net_ops',
-    'count_params', 'load_cells', 'register_operation'
+    'Cell', 'CellNet', 'CellRules', 'CellSite', 'CellSpace', 'DiscreteCell', 'Edge', 'MixedCell', 'NetOps',
+    'OPERATIONS', 'Operation', 'ResNetShape', 'StemShape', 'candidate_ops', 'choose_cells', 'count_cell_ops',
+    'count_net_ops', 'count_params', 'load_cells', 'register_operation'
 ]

@@ -51,19 +51,19 @@ class Cell:
             raise ValueError(f'illegal cell: more than one edge from node {repeated[0][0]} to node {repeated[0][1]}')
         dead = sorted(set(edges) - set(_alive(edges, self.num_nodes)))
         if dead:
-            raise ValueError(f'illegal cell: the edge from node {dead[0].source} to node {dead[0].target} lies on no way '
-                             'from the input to the output; leave it out')
+            raise ValueError(f'illegal cell: the edge from node {dead[0].source} to node {dead[0].target} lies on no '
+                             'way from the input to the output; leave it out')
         object.__setattr__(self, 'edges', tuple(sorted(edges)))
 
     def _check_edge(self, edge: Edge) -> None:
         nodes = (edge.source, edge.target)
         if any(type(node) is not int for node in nodes) or not 0 <= edge.source < edge.target < self.num_nodes:
-            raise ValueError(f'illegal cell: an edge from node {edge.source!r} to node {edge.target!r}; edges run from a '
-                             f'lower to a higher node, 0 to {self.num_nodes - 1}')
+            raise ValueError(f'illegal cell: an edge from node {edge.source!r} to node {edge.target!r}; edges run '
+                             f'from a lower to a higher node, 0 to {self.num_nodes - 1}')
         allowed = [name for name in OPERATIONS if name != ZERO]
         if edge.operation not in allowed:
-            raise ValueError(f"illegal cell: operation {edge.operation!r} is unknown; allowed are {', '.join(allowed)}, "
-                             'and no edge at all for zero')
+            raise ValueError(f'illegal cell: operation {edge.operation!r} is unknown; allowed are '
+                             f"{', '.join(allowed)}, and no edge at all for zero")
 
     @classmethod
     def from_choices(cls, choices: Mapping[Pair, str], num_nodes: int, num_bases: int = 1) -> 'Cell':

@@ -74,7 +74,8 @@ def count_net_ops(net: CellNet, shape: ResNetShape, input_size: Tuple[int, int],
             before = out
     if num_classes:
         others += Ops(float_macs=num_classes * (shape.stage_channels[-1] + 1))
-    return NetOps(tuple(count_cell_ops(cell, site, size, rules) for cell, (site, size) in zip(net.cells, places)), others)
+    cells = tuple(count_cell_ops(cell, site, size, rules) for cell, (site, size) in zip(net.cells, places))
+    return NetOps(cells, others)
 
 
 def candidate_ops(space: CellSpace, site: CellSite, size: Tuple[int, int]) -> np.ndarray:

@@ -93,8 +93,8 @@ class NASBSearchLoop(EpochBasedTrainLoop):
         if order not in (1, 2):
             raise ValueError(f'order is {order}; allowed are 1 and 2')
         if not 0 <= warmup_epochs < max_epochs:
-            raise ValueError(f'warmup_epochs is {warmup_epochs}; allowed are 0 to {max_epochs - 1}, or edge weights would '
-                             'never be trained')
+            raise ValueError(f'warmup_epochs is {warmup_epochs}; allowed are 0 to {max_epochs - 1}, or edge weights '
+                             'would never be trained')
         self.order, self.warmup_epochs, self.seed = order, warmup_epochs, seed
         self.temperature = build_checked(Temperature, temperature, 'train_cfg.temperature')
         self.ops_penalty, self.entropy_penalty, self.max_overhead = ops_penalty, entropy_penalty, max_overhead
@@ -128,8 +128,8 @@ class NASBSearchLoop(EpochBasedTrainLoop):
                              "'nasbnn_det.NASBOptimWrapperConstructor', weights=dict(...), edges=dict(...))")
         for name, wrapper in self.runner.optim_wrapper.items():
             if wrapper._accumulative_counts != 1:
-                raise ValueError(f'optim_wrapper.{name}.accumulative_counts is {wrapper._accumulative_counts}; a NASB search '
-                                 'updates in every step, only 1 is allowed')
+                raise ValueError(f'optim_wrapper.{name}.accumulative_counts is {wrapper._accumulative_counts}; a '
+                                 'NASB search updates in every step, only 1 is allowed')
         self.record.truncate(self._epoch)
         model = super().run()
         if get_rank() == 0:

@@ -66,8 +66,8 @@ class CellNet:
         names = [site.name for site in ResNetShape(data['depth']).sites]
         if set(data['cells']) != set(names):
             wrong = sorted(set(data['cells']) ^ set(names))
-            raise ValueError(f"the cells of a ResNet-{data['depth']} are named {names[0]} to {names[-1]}; missing or left "
-                             f'over: {", ".join(wrong)}')
+            raise ValueError(f"the cells of a ResNet-{data['depth']} are named {names[0]} to {names[-1]}; missing or "
+                             f'left over: {", ".join(wrong)}')
         return cls(data['depth'], tuple(Cell.from_dict(data['cells'][name]) for name in names), data.get('info', {}))
 
     def save(self, path: Union[str, os.PathLike]) -> None:

@@ -146,8 +146,8 @@ class ConvBases(nn.ModuleList):
         rules (CellRules): What all cells have in common.
     """
 
-    def __init__(self, num_bases: int, in_channels: int, out_channels: int, kernel_size: int, stride: int, dilation: int,
-                 rules: CellRules) -> None:
+    def __init__(self, num_bases: int, in_channels: int, out_channels: int, kernel_size: int, stride: int,
+                 dilation: int, rules: CellRules) -> None:
         super().__init__(
             nn.Sequential(
                 build_conv(in_channels, out_channels, kernel_size, stride, dilation=dilation,

@@ -28,7 +28,8 @@ def plot_cells(path: Union[str, os.PathLike], net: CellNet, columns: int = 4) ->
         columns (int): Cells in a row. Defaults to 4.
     """
     rows = -(-len(net.cells) // columns)
-    figure = Figure(figsize=(3.4 * columns, 2.1 * rows + 0.5), dpi=90, layout='constrained')
+    height = 2.1 if max(cell.num_nodes for cell in net.cells) > 2 else 1.3
+    figure = Figure(figsize=(3.4 * columns, height * rows + 0.5), dpi=90, layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes:
@@ -55,45 +56,50 @@ def _draw_cell(axis: Any, name: str, cell: Cell) -> None:
             arrowstyle='-|>', color=operation_colour(edge.operation), lw=1.8, shrinkA=9, shrinkB=9,
             connectionstyle=f'arc3,rad={0.0 if straight else -0.12}'))
         x, y = (np.array(where[edge.source]) + np.array(where[edge.target])) / 2
-        axis.text(x, y + 0.04, edge.operation.replace('_3x3', '').replace('_', ' '), ha='center', va='bottom', fontsize=7.5,
-                  color=operation_colour(edge.operation), bbox=dict(boxstyle='round,pad=0.1', fc='white', ec='none'))
+        label = edge.operation.replace('_3x3', '').replace('_', ' ')
+        axis.text(x, y + 0.04, label, ha='center', va='bottom', fontsize=7.5, color=operation_colour(edge.operation),
+                  bbox=dict(boxstyle='round,pad=0.1', fc='white', ec='none'))
     for node in used:
-        label = 'in' if node == 0 else 'out' if node == last else str(node)
-        axis.text(*where[node], label, ha='center', va='center', fontsize=8,
+        axis.text(*where[node], _node_label(node, last), ha='center', va='center', fontsize=8,
                   bbox=dict(boxstyle='circle,pad=0.25', fc='white', ec='#4a4a4a'))
     axis.set_title(name + (f', {cell.num_bases} bases' if cell.num_bases > 1 else ''), fontsize=9)
     axis.set_xlim(-0.15, 1.15)
-    axis.set_ylim(-0.45, 0.7)
+    axis.set_ylim(-0.45, 0.7 if last > 1 else 0.25)
 
 
 def plot_edge_weights(path: Union[str, os.PathLike], rows: Sequence[Dict[str, Any]], space: CellSpace) -> None:
-    """Draws the probabilities of all candidates over the epochs, a small diagram per edge.
+    """Draws the probabilities of all candidates over the epochs, a small diagram per edge of each cell.
 
     Args:
         path: PNG file to write, atomically.
         rows (Sequence[dict]): Per epoch ``epoch`` and ``probabilities``: per cell a list per edge.
         space (CellSpace): The candidates.
     """
-    names = list(rows[0]['probabilities'])
-    figure = Figure(figsize=(2.2 * len(space.pairs) + 1, 1.15 * len(names) + 1), dpi=80, layout='constrained')
+    edges = len(space.pairs)
+    places = [(name, j) for name in rows[0]['probabilities'] for j in range(edges)]
+    columns = edges * max(4 // edges, 1)
+    lines = -(-len(places) // columns)
+    figure = Figure(figsize=(max(2.6 * columns, 8), 1.5 * lines + 0.8), dpi=80, layout='constrained')
     FigureCanvasAgg(figure)
-    axes = figure.subplots(len(names), len(space.pairs), squeeze=False, sharex=True, sharey=True)
+    axes = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).ravel()
     epochs = [row['epoch'] + 1 for row in rows]
-    for i, name in enumerate(names):
-        for j, (source, target) in enumerate(space.pairs):
-            values = np.array([row['probabilities'][name][j] for row in rows])
-            for k, operation in enumerate(space.operations):
-                axes[i, j].plot(epochs, values[:, k], '.-', ms=3, lw=1.2, color=operation_colour(operation))
-            axes[i, j].grid(alpha=0.3)
-            if i == 0:
-                last = space.num_nodes - 1
-                axes[i, j].set_title(f"{'in' if source == 0 else source} → {'out' if target == last else target}",
-                                     fontsize=9)
-        axes[i, 0].set_ylabel(name, fontsize=7)
-        axes[i, 0].set_ylim(0, 1)
-    for axis in axes[-1]:
+    for axis, (name, j) in zip(axes, places):
+        values = np.array([row['probabilities'][name][j] for row in rows])
+        for k, operation in enumerate(space.operations):
+            axis.plot(epochs, values[:, k], '.-', ms=3, lw=1.2, color=operation_colour(operation))
+        source, target = (_node_label(node, space.num_nodes - 1) for node in space.pairs[j])
+        axis.set_title(f'{name}, {source} → {target}', fontsize=8)
+        axis.grid(alpha=0.3)
+    for axis in axes[len(places):]:
+        axis.set_axis_off()
+    axes[0].set_ylim(0, 1)
+    for axis in axes[-columns:]:
         axis.set_xlabel('epoch', fontsize=8)
-    handles = [axes[0, 0].plot([], [], color=operation_colour(name), lw=2, label=name)[0] for name in space.operations]
+    handles = [axes[0].plot([], [], color=operation_colour(name), lw=2, label=name)[0] for name in space.operations]
     figure.legend(handles=handles, loc='outside lower center', ncols=4, frameon=False, fontsize=8)
     with replacing(path) as part:
         figure.savefig(part, format='png')
+
+
+def _node_label(node: int, last: int) -> str:
+    return {0: 'in', last: 'out'}.get(node, str(node))

@@ -25,8 +25,8 @@ def read_history(path: Union[str, os.PathLike]) -> List[Dict[str, Any]]:
         if not rows or any(not {'epoch', 'space', 'probabilities'} <= set(row) for row in rows):
             raise ValueError('epochs, space and probabilities are missing')
     except (TypeError, ValueError) as error:
-        raise ValueError(f"'{path}' is no history of edge weights ({error}); allowed is the edge_weights.jsonl of a NASB "
-                         'search') from error
+        raise ValueError(f"'{path}' is no history of edge weights ({error}); allowed is the edge_weights.jsonl of a "
+                         'NASB search') from error
     return rows
 
 

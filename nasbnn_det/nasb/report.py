@@ -43,12 +43,14 @@ class Cost:
 
     def to_dict(self) -> dict:
         """JSON-ready form."""
-        return dict(name=self.name, graph=self.graph, ops=self.ops.ops, bops=self.ops.bops, plain_ops=self.plain_ops.ops,
-                    ops_overhead=self.ops_overhead, params=self.params.total, plain_params=self.plain_params.total,
-                    bytes=self.params.bytes, plain_bytes=self.plain_params.bytes, size_overhead=self.size_overhead)
+        return dict(name=self.name, graph=self.graph, ops=self.ops.ops, bops=self.ops.bops,
+                    plain_ops=self.plain_ops.ops, ops_overhead=self.ops_overhead, params=self.params.total,
+                    plain_params=self.plain_params.total, bytes=self.params.bytes, plain_bytes=self.plain_params.bytes,
+                    size_overhead=self.size_overhead)
 
 
-def net_costs(net: CellNet, shape: ResNetShape, input_size: Tuple[int, int], rules: CellRules = CellRules()) -> List[Cost]:
+def net_costs(net: CellNet, shape: ResNetShape, input_size: Tuple[int, int],
+              rules: CellRules = CellRules()) -> List[Cost]:
     """Costs of each cell and, last, of the whole backbone.
 
     Args:

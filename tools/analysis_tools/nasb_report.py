@@ -46,8 +46,9 @@ def main() -> None:
     size = f'{args.shape[0]} x {args.shape[1]}'
     print(f"{'OPs at ' + size:20}{'OPs (k)':>10}{'plain':>10}{'':>9}{'bytes':>10}{'plain':>10}{'':>9}  cell")
     for cost in costs:
-        print(f'{cost.name:20}{cost.ops.ops / 1e3:10.1f}{cost.plain_ops.ops / 1e3:10.1f}{100 * cost.ops_overhead:+8.1f}%'
-              f'{cost.params.bytes:10.0f}{cost.plain_params.bytes:10.0f}{100 * cost.size_overhead:+8.1f}%  {cost.graph}')
+        print(f'{cost.name:20}{cost.ops.ops / 1e3:10.1f}{cost.plain_ops.ops / 1e3:10.1f}'
+              f'{100 * cost.ops_overhead:+8.1f}%{cost.params.bytes:10.0f}{cost.plain_params.bytes:10.0f}'
+              f'{100 * cost.size_overhead:+8.1f}%  {cost.graph}')
     plot_cells(folder / 'cells.png', backbone.net)
     pictures = ['cells.png']
     if args.history:

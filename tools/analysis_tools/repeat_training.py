@@ -23,7 +23,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='a training each')
     parser.add_argument('--score', default='accuracy/top1', help='metric')
     parser.add_argument('--shape', type=int, nargs=2, default=[224, 224], help='input size in pixels for the OPs')
-    parser.add_argument('--work-dir', default='work_dirs/repeat_training', help='folder of the trainings and of runs.jsonl')
+    parser.add_argument(
+        '--work-dir', default='work_dirs/repeat_training', help='folder of the trainings and of runs.jsonl')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
     return parser.parse_args()
 

@@ -1,5 +1,5 @@
-# The found network as MMPretrain's classifier. Without cells it is the plain binary ResNet. A child sets backbone.depth,
-# backbone.cells, head.num_classes, head.in_channels and the data preprocessor.
+# The found network as MMPretrain's classifier. Without cells it is the plain binary ResNet. A child sets
+# backbone.depth, backbone.cells, head.num_classes, head.in_channels and the data preprocessor.
 model = dict(
     type='mmpretrain.ImageClassifier',
     backbone=dict(type='nasbnn_det.NASBResNet', out_indices=(3, )),

@@ -163,12 +163,13 @@ class NASBResNet(_CellResNet):
                  weight_norm: bool = True,
                  precision: str = 'binary',
                  init_cfg: Optional[dict] = None) -> None:
-        object.__setattr__(self, 'net', load_cells(cells, depth, num_bases))
+        self.net = load_cells(cells, depth, num_bases)
         rules = dict(weight_norm=weight_norm, precision=precision, projection=projection)
         super().__init__(depth, base_channels, stem, out_indices, frozen_stages, norm_eval, with_cp, rules, init_cfg)
 
     def _build_cell(self, site: CellSite) -> DiscreteCell:
-        return DiscreteCell(site.in_channels, site.out_channels, 3, site.stride, self.net.by_name[site.name], self.rules)
+        cell = self.net.by_name[site.name]
+        return DiscreteCell(site.in_channels, site.out_channels, 3, site.stride, cell, self.rules)
 
 
 @MODELS.register_module()
@@ -209,7 +210,7 @@ class NASBSearchResNet(_CellResNet):
                  projection: bool = False,
                  weight_norm: bool = True,
                  init_cfg: Optional[dict] = None) -> None:
-        object.__setattr__(self, 'space', build_checked(CellSpace, space, 'space'))
+        self.space = build_checked(CellSpace, space, 'space')
         rules = dict(weight_norm=weight_norm, projection=projection)
         super().__init__(depth, base_channels, stem, out_indices, frozen_stages, norm_eval, with_cp, rules, init_cfg)
 
