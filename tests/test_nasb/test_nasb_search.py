@@ -163,3 +163,17 @@ def test_killed_search_ends_with_the_same_cells(finished, tiny_shapes, tmp_path)
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     for name in ('cells.json', 'edge_weights.jsonl'):
         assert (killed / name).read_bytes() == (finished[1] / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_two_processes_search_together(tiny_shapes, tmp_path):
+    pairs = [f'{k}={v}' for k, v in options(tiny_shapes, **{'train_dataloader.batch_size': 1}).items()]
+    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', 'tools/train.py',
+               CONFIG, '--launcher', 'pytorch', '--work-dir', str(tmp_path), '--cfg-options', *pairs,
+               'env_cfg.dist_cfg.backend=gloo']
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True,
+                          env=dict(os.environ, OMP_NUM_THREADS='1'))
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = [json.loads(line) for line in (tmp_path / 'edge_weights.jsonl').read_text().splitlines()]
+    assert [row['epoch'] for row in rows] == [0, 1, 2]
+    assert len(load_cells(str(tmp_path / 'cells.json'), 18).cells) == 16
