@@ -1,7 +1,7 @@
 """The two forms of a cell as a network: mixed for the search, discrete for what it found. Same parts, same numbers.
 
 Every convolution of a cell is a module of its own beside plain pooling and adding, so that packing can go module by
-module: the backbone edge is the brick, every further binary convolution a ``BinaryConv2d`` and its batch norm.
+module: the backbone edge is made of bricks, every further binary convolution a ``BinaryConv2d`` and its batch norm.
 """
 from functools import partial
 from typing import Callable, Dict, Iterator, Optional, Tuple, Union
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..binary import BinaryConvModule
 from .cell import Cell, CellSpace
-from .operations import OPERATIONS, ZERO, CellRules, ConvBases
+from .operations import OPERATIONS, ZERO, CellRules
 
 
 def edge_key(source: int, target: int) -> str:
@@ -28,7 +28,8 @@ class _CellModule(nn.Module):
         kernel_size (int): Kernel of the backbone edge.
         stride (int): Of the backbone edge and of all edges that leave the input.
         num_nodes (int): Nodes, input and output included.
-        num_bases (int): K; K - 1 binary convolutions stand beside the backbone's.
+        num_bases (int): K; the backbone edge is the mean of K bricks, each with a shortcut and an activation of its
+            own (GroupNet, arXiv 1811.10413, Sec. 3.2).
         rules (CellRules): What all cells have in common.
     """
 
@@ -36,9 +37,9 @@ class _CellModule(nn.Module):
                  num_bases: int, rules: CellRules) -> None:
         super().__init__()
         self.num_nodes = num_nodes
-        self.backbone = BinaryConvModule(in_channels, out_channels, kernel_size, stride,
-                                         weight_norm=rules.weight_norm, precision=rules.precision)
-        self.bases = ConvBases(num_bases - 1, in_channels, out_channels, kernel_size, stride, 1, rules)
+        self.backbone = nn.ModuleList(
+            BinaryConvModule(in_channels, out_channels, kernel_size, stride, weight_norm=rules.weight_norm,
+                             precision=rules.precision) for _ in range(num_bases))
         self.edges = nn.ModuleDict()
         self.projection: Optional[nn.Module] = None
         if rules.projection and (stride > 1 or in_channels != out_channels):
@@ -52,10 +53,11 @@ class _CellModule(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (N, C', ceil(H / stride), ceil(W / stride)) for (N, C, H, W)."""
-        out = self.backbone(x)
-        for addend in (self.bases if len(self.bases) else None, self.projection):
-            if addend is not None:
-                out = out + addend(x)
+        out = self.backbone[0](x)
+        if len(self.backbone) > 1:
+            out = (out + sum(brick(x) for brick in self.backbone[1:])) / len(self.backbone)
+        if self.projection is not None:
+            out = out + self.projection(x)
         # In the order of the targets, a node is complete before an edge leaves it.
         nodes = [x, *[0] * (self.num_nodes - 2), out]
         for source, target, edge in self._edges():

@@ -132,12 +132,12 @@ class MaxPool3x3(_Pool):
 
 
 class ConvBases(nn.ModuleList):
-    """Parallel binary convolutions, each with a batch norm, added up (ABC-Net, arXiv 1711.11294, Sec. 3.2).
+    """The mean of parallel binary convolutions, each with a batch norm (ABC-Net, arXiv 1711.11294, Sec. 3.2).
 
     Each has its own weights and its own thresholds of the sign; the batch norm's factors weigh them.
 
     Args:
-        num_bases (int): How many; 0 gives zero.
+        num_bases (int): How many.
         in_channels (int): C of the input (N, C, H, W).
         out_channels (int): C' of the output (N, C', ceil(H / stride), ceil(W / stride)).
         kernel_size (int): Odd kernel size.
@@ -155,7 +155,7 @@ class ConvBases(nn.ModuleList):
                 nn.BatchNorm2d(out_channels)) for _ in range(num_bases))
 
     def forward(self, x: Tensor) -> Tensor:
-        return sum(base(x) for base in self)
+        return sum(base(x) for base in self) / len(self)
 
 
 class _BinaryConv(Operation):

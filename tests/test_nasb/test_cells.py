@@ -156,9 +156,9 @@ def test_mixed_with_one_hot_edge_weights_is_the_discrete_cell(space, site, size,
 @torch.no_grad()
 def test_a_cell_without_edges_is_the_brick():
     cell, brick = DiscreteCell(4, 8, 3, 2, Cell()), BinaryConvModule(4, 8, 3, 2)
-    brick.load_state_dict(cell.backbone.state_dict())
+    brick.load_state_dict(cell.backbone[0].state_dict())
     x = torch.randn(2, 4, 7, 7)
-    assert torch.equal(settle(cell)(x), cell.backbone(x)) and len(cell.state_dict()) == len(brick.state_dict())
+    assert torch.equal(settle(cell)(x), cell.backbone[0](x)) and len(cell.state_dict()) == len(brick.state_dict())
 
 
 def test_bases_add_convolutions_of_their_own():

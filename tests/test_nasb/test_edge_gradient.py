@@ -45,8 +45,8 @@ def test_second_order_is_the_derivative_through_a_step():
     assert value == pytest.approx(loss(0, ahead).item())
 
 
-@pytest.mark.parametrize('order', [1, 2])
-@pytest.mark.parametrize('planted', ['zero', 'max_pool_3x3', 'avg_pool_3x3', 'bin_dil_conv_3x3'])
+@pytest.mark.parametrize('planted, order', [('zero', 1), ('max_pool_3x3', 1), ('avg_pool_3x3', 1),
+                                            ('bin_dil_conv_3x3', 1), ('max_pool_3x3', 2)])
 def test_search_finds_the_planted_operation(planted, order):
     """The target is a cell with one known edge; only that operation can bring the loss down on new images."""
     torch.manual_seed(0)

@@ -150,9 +150,9 @@ def test_found_network_goes_into_a_detector(tmp_path):
 
 
 @pytest.mark.parametrize('change, words', [
-    (lambda s: s.pop('layer1.0.conv1.backbone.bn.bias'), '1 missing'),
+    (lambda s: s.pop('layer1.0.conv1.backbone.0.bn.bias'), '1 missing'),
     (lambda s: s.update({'layer1.0.conv1.edges.0_1.bn.bias': torch.zeros(4)}), '1 left over'),
-    (lambda s: s.update({'layer1.0.conv1.backbone.bn.bias': torch.zeros(5)}), '1 of another shape'),
+    (lambda s: s.update({'layer1.0.conv1.backbone.0.bn.bias': torch.zeros(5)}), '1 of another shape'),
 ])
 def test_wrong_weights_raise_even_non_strictly(tmp_path, change, words):
     net = build()

@@ -173,7 +173,7 @@ def test_two_processes_search_together(tiny_shapes, tmp_path):
                'env_cfg.dist_cfg.backend=gloo']
     done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True,
                           env=dict(os.environ, OMP_NUM_THREADS='1'))
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[:9000]
     rows = [json.loads(line) for line in (tmp_path / 'edge_weights.jsonl').read_text().splitlines()]
     assert [row['epoch'] for row in rows] == [0, 1, 2]
     assert len(load_cells(str(tmp_path / 'cells.json'), 18).cells) == 16
