@@ -55,11 +55,12 @@ def train(args: argparse.Namespace, seed: int) -> dict:
 def main() -> None:
     args = parse_args()
     path = Path(args.work_dir) / 'runs.jsonl'
-    runs = read_runs(path)
     for seed in args.seeds:
-        if seed not in [run['seed'] for run in runs]:
-            runs.append(train(args, seed))
-            replace_text(path, ''.join(json.dumps(run) + '\n' for run in runs))
+        if seed not in [run['seed'] for run in read_runs(path)]:
+            run = train(args, seed)
+            # Read again: another process may have added a seed meanwhile.
+            replace_text(path, ''.join(json.dumps(run) + '\n' for run in [*read_runs(path), run]))
+    runs = sorted(read_runs(path), key=lambda run: run['seed'])
     scores = np.array([run['score'] for run in runs if run['seed'] in args.seeds])
     metrics = {'runs/mean': scores.mean(), 'runs/std': scores.std(ddof=1) if len(scores) > 1 else 0.0,
                'runs/lowest': scores.min(), 'runs/highest': scores.max()}
