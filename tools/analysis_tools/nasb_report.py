@@ -44,7 +44,7 @@ def main() -> None:
     backbone, folder = build_backbone(args), Path(args.work_dir)
     costs = net_costs(backbone.net, backbone.shape, tuple(args.shape), backbone.rules)
     size = f'{args.shape[0]} x {args.shape[1]}'
-    print(f"{'OPs at ' + size:20}{'OPs (k)':>10}{'plain':>10}{'':>9}{'bytes':>10}{'plain':>10}{'':>9}  cell")
+    print(f"{'OPs at ' + size:20}{'OPs (k)':>10}{'plain':>10}{'more':>9}{'bytes':>10}{'plain':>10}{'more':>9}  cell")
     for cost in costs:
         print(f'{cost.name:20}{cost.ops.ops / 1e3:10.1f}{cost.plain_ops.ops / 1e3:10.1f}'
               f'{100 * cost.ops_overhead:+8.1f}%{cost.params.bytes:10.0f}{cost.plain_params.bytes:10.0f}'
