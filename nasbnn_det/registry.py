@@ -9,6 +9,7 @@ from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
 from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
 
@@ -19,10 +20,13 @@ DATASETS = Registry('dataset', parent=MMENGINE_DATASETS, scope='nasbnn_det',
                     locations=['nasbnn_det.datasets.checked_coco', 'nasbnn_det.datasets.shapes_coco'])
 TRANSFORMS = Registry('transform', parent=MMENGINE_TRANSFORMS, scope='nasbnn_det',
                       locations=['nasbnn_det.datasets.transforms'])
-LOOPS = Registry('loop', parent=MMENGINE_LOOPS, scope='nasbnn_det', locations=['nasbnn_det.search.loop'])
-
+LOOPS = Registry('loop', parent=MMENGINE_LOOPS, scope='nasbnn_det',
+                 locations=['nasbnn_det.search.loop', 'nasbnn_det.nasb.loop'])
+OPTIM_WRAPPER_CONSTRUCTORS = Registry(
+    'optimizer wrapper constructor', parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS, scope='nasbnn_det',
+    locations=['nasbnn_det.nasb.optim'])
 METRICS = Registry('metric', parent=MMENGINE_METRICS, scope='nasbnn_det',
                    locations=['nasbnn_det.evaluation.fast_coco_metric'])
 HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='nasbnn_det', locations=['nasbnn_det.hooks'])
 
-__all__ = ['MODELS', 'MODEL_WRAPPERS', 'DATASETS', 'TRANSFORMS', 'LOOPS', 'METRICS', 'HOOKS']
+__all__ = ['MODELS', 'MODEL_WRAPPERS', 'DATASETS', 'TRANSFORMS', 'LOOPS', 'OPTIM_WRAPPER_CONSTRUCTORS', 'METRICS', 'HOOKS']

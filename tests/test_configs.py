@@ -16,7 +16,8 @@ from nasbnn_det.supernet import Supernet, extract_subnet, save_subnet
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / 'configs').rglob('*.py') if '_base_' not in p.parts)
-MODEL_CONFIGS = [c for c in CONFIGS if not c.startswith('configs/pipelines/')]
+# Those of NASB are tested in tests/test_nasb/test_nasb_configs.py.
+MODEL_CONFIGS = [c for c in CONFIGS if not c.startswith(('configs/pipelines/', 'configs/nasb/'))]
 DETECTORS = [c for c in CONFIGS if c.startswith('configs/detection/')]
 SUPERNETS = [c for c in CONFIGS if c.startswith('configs/supernet/')]
 SEARCHES = [c for c in CONFIGS if c.startswith('configs/search/')]

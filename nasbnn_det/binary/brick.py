@@ -1,5 +1,5 @@
 """The one brick everything binary is made of."""
-from typing import Dict, Optional
+from typing import Optional
 
 from torch import Tensor, nn
 
@@ -42,8 +42,8 @@ class BinaryConvModule(nn.Module):
                  precision: str = 'binary') -> None:
         super().__init__()
         if conv is None:
-            conv = _build_conv(in_channels, out_channels, kernel_size, stride, groups, dilation, precision,
-                               dict(bi_transform=bi_transform, weight_norm=weight_norm))
+            conv = build_conv(in_channels, out_channels, kernel_size, stride, groups, dilation, precision,
+                              bi_transform=bi_transform, weight_norm=weight_norm)
         self.conv = conv
         self.bn = nn.BatchNorm2d(out_channels)
         self.act = RPReLU(out_channels)
@@ -53,8 +53,23 @@ class BinaryConvModule(nn.Module):
         return self.act(y + shortcut(x, self.conv.out_channels, self.conv.stride[0]))
 
 
-def _build_conv(in_channels: int, out_channels: int, kernel_size: int, stride: int, groups: int, dilation: int,
-                precision: str, rules: Dict[str, bool]) -> nn.Conv2d:
+def build_conv(in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, groups: int = 1,
+               dilation: int = 1, precision: str = 'binary', **rules: bool) -> nn.Conv2d:
+    """The convolution of a brick: size-keeping at stride 1, without bias.
+
+    Args:
+        in_channels (int): C of the input (N, C, H, W).
+        out_channels (int): C' of the output (N, C', ceil(H / stride), ceil(W / stride)).
+        kernel_size (int): Odd kernel size.
+        stride (int): Defaults to 1.
+        groups (int): Defaults to 1.
+        dilation (int): Defaults to 1.
+        precision (str): 'binary', or 'float' for the full-precision twin. Defaults to 'binary'.
+        **rules (bool): ``bi_transform`` and ``weight_norm`` of :class:`BinaryConv2d`.
+
+    Raises:
+        ValueError: If the kernel size is even, channels are not divisible by groups, or the precision is unknown.
+    """
     if kernel_size % 2 == 0:
         raise ValueError(f'kernel_size={kernel_size} is even; a brick keeps the size and needs an odd kernel')
     padding = dilation * (kernel_size // 2)

@@ -1,0 +1,10 @@
+# The found network as MMPretrain's classifier. Without cells it is the plain binary ResNet. A child sets
+# backbone.depth, backbone.cells, head.num_classes, head.in_channels and the data preprocessor.
+model = dict(
+    type='mmpretrain.ImageClassifier',
+    backbone=dict(type='nasbnn_det.NASBResNet', out_indices=(3, )),
+    neck=dict(type='mmpretrain.GlobalAveragePooling'),
+    head=dict(
+        type='mmpretrain.LinearClsHead',
+        loss=dict(type='mmpretrain.CrossEntropyLoss', loss_weight=1.0),
+        topk=(1, )))

@@ -1,0 +1,9 @@
+_base_ = [
+    './_base_/rtmdet_tiny.py',
+    '../_base_/datasets/shapes_coco.py',
+    '../_base_/schedules/detector_adamw.py',
+    '../_base_/default_runtime_det.py',
+]
+
+model = dict(bbox_head=dict(num_classes=5))
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'.step': dict(lr_mult=0.005)}))

@@ -1,0 +1,218 @@
+"""Binary ResNets of NASB cells: the mixed one that is searched, and the one that was found."""
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
+
+from ...checked import build_checked
+from ...nasb import CellNet, CellRules, CellSite, CellSpace, DiscreteCell, MixedCell, ResNetShape, StemShape, load_cells
+from ...nasb.checkpoint import load_backbone_state
+from ...nasb.resnet import build_stages, build_stem
+from ...registry import MODELS
+from ...supernet.checkpoint import check_keys
+
+
+class _CellResNet(BaseModule):
+    """What both backbones share; the arguments are described there."""
+
+    #: The cells of a discrete backbone.
+    net: Optional[CellNet] = None
+
+    def __init__(self, depth: int, base_channels: int, stem: Optional[dict], out_indices: Sequence[int],
+                 frozen_stages: int, norm_eval: bool, with_cp: bool, rules: Dict[str, Any],
+                 init_cfg: Optional[dict]) -> None:
+        super().__init__(init_cfg)
+        self.rules = CellRules(**rules)
+        self.shape = ResNetShape(depth, base_channels, build_checked(StemShape, stem, 'stem'))
+        stages = len(self.shape.stage_channels)
+        self.out_indices = tuple(out_indices)
+        if not self.out_indices or list(out_indices) != sorted(set(out_indices)) \
+                or not 0 <= self.out_indices[0] <= self.out_indices[-1] < stages:
+            raise ValueError(f'out_indices is {self.out_indices}; allowed are stages 0 to {stages - 1}, ascending, '
+                             'without repeats')
+        if not -1 <= frozen_stages <= stages:
+            raise ValueError(f'frozen_stages is {frozen_stages}; allowed are -1 (none), 0 (the stem) and 1 to {stages}')
+        self.frozen_stages = frozen_stages
+        self.norm_eval = norm_eval
+        self.with_cp = with_cp
+        self.out_channels = tuple(self.shape.stage_channels[i] for i in self.out_indices)
+        self.out_strides = tuple(self.shape.stage_strides[i] for i in self.out_indices)
+        self.stem = build_stem(self.shape)
+        for i, stage in enumerate(build_stages(self.shape, self._build_cell, self.rules), start=1):
+            self.add_module(f'layer{i}', stage)
+        self._freeze()
+
+    def _build_cell(self, site: CellSite) -> nn.Module:
+        raise NotImplementedError
+
+    @property
+    def cells(self) -> Dict[str, nn.Module]:
+        """The cells' modules by name, in the order of the network."""
+        return {site.name: self.get_submodule(site.name) for site in self.shape.sites}
+
+    @property
+    def _stages(self) -> List[nn.Module]:
+        return [getattr(self, f'layer{i + 1}') for i in range(len(self.shape.stage_channels))]
+
+    def init_weights(self) -> None:
+        """Initialises as ``init_cfg`` says; 'Pretrained' loads strictly."""
+        cfg = self.init_cfg
+        if not isinstance(cfg, dict) or cfg.get('type') != 'Pretrained':
+            super().init_weights()
+            return
+        unknown = set(cfg) - {'type', 'checkpoint', 'prefix'}
+        if unknown:
+            raise ValueError(f'init_cfg of {type(self).__name__} has unknown keys {sorted(unknown)}; allowed are type, '
+                             'checkpoint, prefix')
+        state = load_backbone_state(cfg['checkpoint'], self.state_dict(), self.net, cfg.get('prefix'))
+        self.load_state_dict(state, strict=True)
+        self.is_init = True
+
+    def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
+        """Feature maps of the stages in ``out_indices``.
+
+        Args:
+            x (Tensor): Images of shape (N, 3, H, W), any size.
+
+        Returns:
+            tuple[Tensor]: Shapes (N, out_channels[i], ceil(H / out_strides[i]), ceil(W / out_strides[i])).
+        """
+        x = self.stem(x)
+        outs = []
+        for i, stage in enumerate(self._stages[:self.out_indices[-1] + 1]):
+            x = checkpoint(stage, x, use_reentrant=False) if self.with_cp and x.requires_grad else stage(x)
+            if i in self.out_indices:
+                outs.append(x)
+        return tuple(outs)
+
+    def _freeze(self) -> None:
+        for stage in [self.stem, *self._stages][:self.frozen_stages + 1]:
+            stage.eval()
+            for parameter in stage.parameters():
+                parameter.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> '_CellResNet':
+        """Sets the mode; frozen stages, and all batch norms under ``norm_eval``, stay in evaluation mode."""
+        super().train(mode)
+        if mode:
+            self._freeze()
+            if self.norm_eval:
+                for module in self.modules():
+                    if isinstance(module, _BatchNorm):
+                        module.eval()
+        return self
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
+        # Frameworks load whole models non-strictly and only warn. A backbone with a part of its weights
+        # computes nonsense silently, so here wrong keys are an error however the caller loads.
+        given = {k[len(prefix):]: v for k, v in state_dict.items() if k.startswith(prefix)}
+        if not prefix:
+            given = {k: v for k, v in given.items() if k.startswith(('stem.', 'layer'))}
+        check_keys(self.state_dict(), given, f'the checkpoint, at {prefix or "its top"}')
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+@MODELS.register_module()
+class NASBResNet(_CellResNet):
+    """Binary ResNet of found cells, or the plain binary ResNet (NASB, arXiv 2008.03515; Bi-Real Net, 1808.00278).
+
+    Args:
+        depth (int): 18, 34 or 50.
+        cells (CellNet | dict | str, optional): The cells: their dict form or the ``cells.json`` of a search. Defaults
+            to None: every cell the binary convolution alone, the plain binary ResNet.
+        num_bases (int, optional): K parallel binary convolutions in place of each one of a cell. Defaults to None, as
+            the cells say.
+        base_channels (int): Width of the stem and the first stage. Defaults to 64.
+        stem (dict, optional): Arguments of :class:`nasbnn_det.nasb.StemShape`: ``kernel_size``, ``stride``, ``pool``.
+            Defaults to None: 7 x 7 with stride 2, and max pooling.
+        out_indices (Sequence[int]): Stages whose maps are returned, as in MMDetection's ResNet: 0 to 3 are C2 to C5.
+            Defaults to (0, 1, 2, 3).
+        frozen_stages (int): Stages up to this one are not trained and stay in evaluation mode, as in MMDetection's
+            ResNet: 0 is the stem; -1 freezes none. Defaults to -1.
+        norm_eval (bool): Keeps batch norms in evaluation mode while training. Defaults to False.
+        with_cp (bool): Recomputes stages in the backward pass to save memory. Defaults to False.
+        projection (bool): Full-precision 1 x 1 convolutions where stride or width change. Defaults to False.
+        weight_norm (bool): Weight normalisation of the binary convolutions. Defaults to True.
+        precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
+        init_cfg (dict, optional): ``dict(type='Pretrained', checkpoint=PATH)`` with the checkpoint of the search, of
+            which this network takes its part, or of any model that holds this backbone (``prefix`` says where, if
+            it is not plain). Keys are matched strictly.
+
+    Attributes:
+        out_channels (tuple[int]): Channels of each output.
+        out_strides (tuple[int]): Total stride of each output.
+
+    Raises:
+        FileNotFoundError: If a file does not exist.
+        ValueError: If the cells are illegal, an index names no stage, or a checkpoint has wrong keys.
+    """
+
+    def __init__(self,
+                 depth: int,
+                 cells: Union[CellNet, Dict[str, Any], str, None] = None,
+                 num_bases: Optional[int] = None,
+                 base_channels: int = 64,
+                 stem: Optional[dict] = None,
+                 out_indices: Sequence[int] = (0, 1, 2, 3),
+                 frozen_stages: int = -1,
+                 norm_eval: bool = False,
+                 with_cp: bool = False,
+                 projection: bool = False,
+                 weight_norm: bool = True,
+                 precision: str = 'binary',
+                 init_cfg: Optional[dict] = None) -> None:
+        self.net = load_cells(cells, depth, num_bases)
+        rules = dict(weight_norm=weight_norm, precision=precision, projection=projection)
+        super().__init__(depth, base_channels, stem, out_indices, frozen_stages, norm_eval, with_cp, rules, init_cfg)
+
+    def _build_cell(self, site: CellSite) -> DiscreteCell:
+        cell = self.net.by_name[site.name]
+        return DiscreteCell(site.in_channels, site.out_channels, 3, site.stride, cell, self.rules)
+
+
+@MODELS.register_module()
+class NASBSearchResNet(_CellResNet):
+    """Binary ResNet of mixed cells, for the pretraining and the search of NASB (arXiv 2008.03515).
+
+    Edge weights are trained by :class:`nasbnn_det.nasb.loop.NASBSearchLoop` alone; in any other training the
+    candidates of an edge have equal weights.
+
+    Args:
+        depth (int): 18, 34 or 50.
+        space (dict, optional): Arguments of :class:`nasbnn_det.nasb.CellSpace`: ``num_nodes``, ``operations``,
+            ``num_bases``. Defaults to None: three nodes, all registered operations, one base.
+        base_channels (int): As in :class:`NASBResNet`, like all that follow. Defaults to 64.
+        stem (dict, optional): Defaults to None.
+        out_indices (Sequence[int]): Defaults to (0, 1, 2, 3).
+        frozen_stages (int): Defaults to -1.
+        norm_eval (bool): Defaults to False.
+        with_cp (bool): Defaults to False.
+        projection (bool): Defaults to False.
+        weight_norm (bool): Defaults to True.
+        init_cfg (dict, optional): With the checkpoint of the pretraining, for the search.
+
+    Raises:
+        FileNotFoundError: If a file does not exist.
+        ValueError: If a setting is illegal, an index names no stage, or a checkpoint has wrong keys.
+    """
+
+    def __init__(self,
+                 depth: int,
+                 space: Optional[dict] = None,
+                 base_channels: int = 64,
+                 stem: Optional[dict] = None,
+                 out_indices: Sequence[int] = (0, 1, 2, 3),
+                 frozen_stages: int = -1,
+                 norm_eval: bool = False,
+                 with_cp: bool = False,
+                 projection: bool = False,
+                 weight_norm: bool = True,
+                 init_cfg: Optional[dict] = None) -> None:
+        self.space = build_checked(CellSpace, space, 'space')
+        rules = dict(weight_norm=weight_norm, projection=projection)
+        super().__init__(depth, base_channels, stem, out_indices, frozen_stages, norm_eval, with_cp, rules, init_cfg)
+
+    def _build_cell(self, site: CellSite) -> MixedCell:
+        return MixedCell(site.in_channels, site.out_channels, 3, site.stride, self.space, self.rules)

@@ -1,0 +1,70 @@
+"""Weights of a search's network become those of the found one."""
+import os
+from typing import Dict, Optional, Union
+
+from torch import Tensor
+
+from ..supernet.checkpoint import check_keys, find_prefix, read_checkpoint
+from .modules import edge_key
+from .network import CellNet
+
+_EDGE_WEIGHTS = '.edge_weights'
+
+
+def is_mixed(state: Dict[str, Tensor]) -> bool:
+    """Whether a state dict holds a network of mixed cells."""
+    return any(name.endswith(_EDGE_WEIGHTS) for name in state)
+
+
+def discrete_state(state: Dict[str, Tensor], net: CellNet) -> Dict[str, Tensor]:
+    """Takes the weights of a network's cells out of those of a mixed network.
+
+    Args:
+        state (dict[str, Tensor]): Of a mixed backbone; not changed.
+        net (CellNet): The cells that are wanted.
+
+    Returns:
+        dict[str, Tensor]: Of the discrete backbone.
+    """
+    out = {}
+    chosen = {f'{name}.edges.{edge_key(edge.source, edge.target)}.': edge.operation
+              for name, cell in net.by_name.items() for edge in cell.edges}
+    for key, value in state.items():
+        if key.endswith((_EDGE_WEIGHTS, '.temperature')):
+            continue
+        head, found, tail = key.partition('.edges.')
+        if not found:
+            out[key] = value
+            continue
+        edge, operation, rest = tail.split('.', 2)
+        prefix = f'{head}.edges.{edge}.'
+        if chosen.get(prefix) == operation:
+            out[prefix + rest] = value
+    return out
+
+
+def load_backbone_state(path: Union[str, os.PathLike], own: Dict[str, Tensor], net: Optional[CellNet],
+                        prefix: Optional[str] = None) -> Dict[str, Tensor]:
+    """The weights of a backbone from a checkpoint of a pretraining, a search, a classifier or a detector.
+
+    Args:
+        path: The checkpoint.
+        own (dict[str, Tensor]): The backbone's own state dict, for its keys and shapes.
+        net (CellNet, optional): The cells of a discrete backbone, which takes its part of a mixed one's weights; None
+            for a mixed backbone.
+        prefix (str, optional): Where in the checkpoint the backbone stands, for example ``'backbone.'``. Found by
+            itself if not given.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If keys are missing, left over or of another shape.
+    """
+    state, _ = read_checkpoint(path)
+    if prefix is None:
+        prefix = find_prefix(state, 'stem.0.conv.weight', path)
+    given = {key[len(prefix):]: value for key, value in state.items() if key.startswith(prefix)}
+    given = {key: value for key, value in given.items() if key.startswith(('stem.', 'layer'))}
+    if net is not None and is_mixed(given):
+        given = discrete_state(given, net)
+    check_keys(own, given, path, 'a checkpoint of exactly these cells, or of the search that found them')
+    return given

@@ -1,0 +1,73 @@
+"""Trains one config with several seeds: a JSON line per run, with its last validation and the network's operations.
+
+Runs that are in the file already are skipped, so that a broken series goes on. Prints mean and spread at the end.
+"""
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+
+from nasbnn_det.analysis.ops import count_model_ops, total
+from nasbnn_det.apis import run_tool
+from nasbnn_det.files import replace_text
+from nasbnn_det.nasb import count_params
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='train config file path')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='a training each')
+    parser.add_argument('--score', default='accuracy/top1', help='metric')
+    parser.add_argument('--shape', type=int, nargs=2, default=[224, 224], help='input size in pixels for the OPs')
+    parser.add_argument(
+        '--work-dir', default='work_dirs/repeat_training', help='folder of the trainings and of runs.jsonl')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    return parser.parse_args()
+
+
+def read_runs(path: Path) -> list:
+    """The runs of an earlier start."""
+    return [json.loads(line) for line in path.read_text(encoding='utf-8').splitlines()] if path.is_file() else []
+
+
+def train(args: argparse.Namespace, seed: int) -> dict:
+    """One training from its beginning; the facts about it."""
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    cfg.work_dir = str(Path(args.work_dir) / f'seed{seed}')
+    cfg.experiment_name = f'{Path(args.work_dir).name}_seed{seed}'
+    cfg.randomness = dict(cfg.get('randomness', {}), seed=seed)
+    runner = Runner.from_cfg(cfg)
+    start = time.time()
+    runner.train()
+    seconds = time.time() - start
+    score = float(runner.val_loop.run()[args.score])
+    ops = total(count_model_ops(runner.model, tuple(args.shape)))
+    params = count_params(runner.model)
+    return dict(seed=seed, score=score, seconds=round(seconds), ops=ops.ops, bops=ops.bops, params=params.total,
+                bytes=params.bytes)
+
+
+def main() -> None:
+    args = parse_args()
+    path = Path(args.work_dir) / 'runs.jsonl'
+    for seed in args.seeds:
+        if seed not in [run['seed'] for run in read_runs(path)]:
+            run = train(args, seed)
+            # Read again: another process may have added a seed meanwhile.
+            replace_text(path, ''.join(json.dumps(run) + '\n' for run in [*read_runs(path), run]))
+    runs = sorted(read_runs(path), key=lambda run: run['seed'])
+    scores = np.array([run['score'] for run in runs if run['seed'] in args.seeds])
+    metrics = {'runs/mean': scores.mean(), 'runs/std': scores.std(ddof=1) if len(scores) > 1 else 0.0,
+               'runs/lowest': scores.min(), 'runs/highest': scores.max()}
+    ops = dict(ops_m=runs[0]['ops'] / 1e6, bops_m=runs[0]['bops'] / 1e6, params_k=runs[0]['params'] / 1e3)
+    replace_text(Path(args.work_dir) / 'result.json', json.dumps(dict(metrics=metrics, ops=ops), indent=1) + '\n')
+    print(json.dumps(dict(metrics, **ops, num=len(scores))))
+
+
+if __name__ == '__main__':
+    run_tool(main)
