@@ -39,3 +39,19 @@ def unpack_words(words: Tensor, channels: int) -> Tensor:
     """
     data = np.ascontiguousarray(words.numpy()).astype('<i4').view(np.uint8)
     return torch.from_numpy(np.unpackbits(data, axis=-1, bitorder='little')[..., :channels].astype(bool))
+
+
+def count_ones(words: Tensor) -> Tensor:
+    """Ones in the last dimension.
+
+    Args:
+        words (Tensor): int32, shape (..., W).
+
+    Returns:
+        Tensor: int32, shape (...).
+    """
+    data = np.ascontiguousarray(words.numpy()).view(np.uint8)
+    return torch.from_numpy(_ONES[data].sum(-1, dtype=np.int32))
+
+
+_ONES = np.array([bin(byte).count('1') for byte in range(256)], np.uint8)

@@ -22,6 +22,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from ..files import replacing
+from .bits import words_of
 from .chain import PackedChain
 from .layer import PackedLayer
 from .spec import LayerSpec
@@ -122,8 +123,8 @@ def save_packed(path: Union[str, os.PathLike], packed: PackedFile) -> None:
 
 def _weight_bytes(spec: LayerSpec, plain: Dict[str, Tensor]) -> np.ndarray:
     weight = plain['weight']
-    if spec.binary:
-        return np.packbits(weight.numpy().ravel(), bitorder='little')
+    if spec.binary:  # (O, kh, kw, bytes): the bits of a tap begin with a byte
+        return np.packbits(weight.permute(0, 2, 3, 1).numpy(), axis=-1, bitorder='little').ravel()
     if spec.weight == 'int8':
         levels = (weight / plain['step'].view(-1, 1, 1, 1)).round()
         return levels.to(torch.int8).numpy().ravel().view(np.uint8)
@@ -260,8 +261,15 @@ class _Reader:
         """The layer's weight."""
         count = int(np.prod(spec.weight_shape))
         if spec.binary:
-            data = self._take('weights', -(-count // 8)).numpy()
-            return torch.from_numpy(np.unpackbits(data, count=count, bitorder='little').astype(bool)).view(spec.weight_shape)
+            rows = spec.out_channels * spec.kernel[0] * spec.kernel[1]
+            width = -(-spec.in_per_group // 8)
+            data = self._take('weights', rows * width).numpy().reshape(rows, width)
+            if spec.in_per_group % 8 and (data[:, -1] >> spec.in_per_group % 8).any():
+                raise ValueError(f'chain {self.name} has weights for channels that do not exist')
+            padded = np.zeros((rows, 4 * words_of(spec.in_per_group)), np.uint8)
+            padded[:, :width] = data
+            words = torch.from_numpy(padded.view('<i4').astype(np.int32))
+            return words.view(spec.out_channels, *spec.kernel, -1)
         if spec.weight == 'int8':
             data = self._take('weights', count).numpy().view(np.int8)
             return torch.from_numpy(data.astype(np.float32)).view(spec.weight_shape) * step.view(-1, 1, 1, 1)

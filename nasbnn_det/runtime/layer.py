@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .bits import WORD, pack_words, unpack_words, words_of
+from .bits import WORD, count_ones, pack_words, unpack_words, words_of
 from .spec import LayerSpec
 
 
@@ -38,7 +38,8 @@ class PackedLayer(nn.Module):
 
     Args:
         spec (LayerSpec): What the layer is.
-        weight (Tensor): Binary: bool (O, I / groups, kh, kw), True is +1. Real: float, same shape.
+        weight (Tensor): Binary: bool (O, I / groups, kh, kw), True is +1; or the same as words, int32 (O, kh, kw,
+            ceil(I / groups / 32)). Real: float (O, I / groups, kh, kw).
         scale (Tensor): Factor after the convolution, shape (O, ).
         shift (Tensor): Summand after it, shape (O, ).
         sign_shift (Tensor, optional): Of the RSign, shape (in_channels, ), for binary layers.
@@ -62,8 +63,11 @@ class PackedLayer(nn.Module):
         super().__init__()
         self.spec = spec
         out = (spec.out_channels, )
+        if spec.binary and weight.dtype == torch.bool and tuple(weight.shape) == spec.weight_shape:
+            weight = pack_words(weight.permute(0, 2, 3, 1).contiguous())
+        weight_shape = (*out, *spec.kernel, words_of(spec.in_per_group)) if spec.binary else spec.weight_shape
         shapes = dict(
-            weight=(weight, (*out, spec.in_per_group, *spec.kernel)), scale=(scale, out), shift=(shift, out),
+            weight=(weight, weight_shape), scale=(scale, out), shift=(shift, out),
             sign_shift=(sign_shift, (spec.in_channels, ) if spec.binary else None),
             slope=(slope, out if spec.activation else None), bias_out=(bias_out, out if spec.activation else None),
             step=(step, out if spec.weight == 'int8' else None))
@@ -138,9 +142,7 @@ def _tile_rows(rows: Tensor, spec: LayerSpec) -> Tensor:
     return out.view(spec.groups, spec.tiles, WORD, -1).transpose(2, 3).contiguous()
 
 
-def _tile_bits(weight: Tensor, spec: LayerSpec) -> Tensor:
-    words = pack_words(weight.permute(0, 2, 3, 1).contiguous())  # (O, kh, kw, words)
-    assert words.shape[-1] == words_of(spec.in_per_group)
+def _tile_bits(words: Tensor, spec: LayerSpec) -> Tensor:
     return _tile_rows(words.flatten(1), spec)
 
 
@@ -148,11 +150,11 @@ def _tile_reals(weight: Tensor, spec: LayerSpec) -> Tensor:
     return _tile_rows(weight.flatten(1), spec)
 
 
-def _tap_counts(weight: Tensor, spec: LayerSpec) -> Tensor:
+def _tap_counts(words: Tensor, spec: LayerSpec) -> Tensor:
     """Ones per tap, summed over the first rows and columns; index 0 is the empty sum."""
     if spec.kernel == (1, 1) and spec.padding == (0, 0):
         return torch.zeros(0, dtype=torch.int32)
-    ones = weight.sum(1).flatten(1)
+    ones = count_ones(words).flatten(1)
     tiled = _tile_rows(ones, spec).permute(2, 0, 1, 3).reshape(*spec.kernel, -1)
     out = torch.zeros(spec.kernel[0] + 1, spec.kernel[1] + 1, tiled.shape[-1], dtype=torch.int32)
     out[1:, 1:] = tiled.cumsum(0).cumsum(1)

@@ -27,6 +27,7 @@ from nasbnn_det.runtime.file import split_packed
 from nasbnn_det.runtime.native import peak_rate
 from nasbnn_det.runtime.ops import run_dots
 from nasbnn_det.runtime.rtmdet import PackedRTMDet, RTMDetSettings
+from nasbnn_det.supernet import recalibrate_bn
 
 CONFIG = 'configs/detection/rtmdet/rtmdet_nasbnn-57m_8xb16-100e_coco-320px.py'
 CANDIDATES = 300
@@ -52,9 +53,7 @@ def build_detector(config: str) -> nn.Module:
     cfg = Config.fromfile(config)
     init_default_scope('mmdet')
     torch.manual_seed(0)
-    model = MODELS.build(cfg.model)
-    model.init_weights()
-    return model.eval()
+    return MODELS.build(cfg.model).eval()
 
 
 def network_of(packed: nn.Module) -> dict:
@@ -175,6 +174,17 @@ def peak_memory(args: argparse.Namespace, model: nn.Module) -> Dict[str, int]:
     return found
 
 
+class LastMap(nn.Module):
+    """A backbone with its last output alone."""
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.backbone(x)[-1]
+
+
 def onnx_runs(model: nn.Module, image: Tensor, count: int) -> Dict[str, Callable[[], object]]:
     """The backbone in onnxruntime, float32 and with 8-bit weights and activations; empty where it is not installed."""
     try:
@@ -188,7 +198,7 @@ def onnx_runs(model: nn.Module, image: Tensor, count: int) -> Dict[str, Callable
     runs: Dict[str, Callable[[], object]] = {}
     with tempfile.TemporaryDirectory() as folder:
         plain, small = Path(folder, 'float.onnx'), Path(folder, 'int8.onnx')
-        export_onnx(model, plain, [tuple(image.shape)])
+        export_onnx(LastMap(model), plain, [tuple(image.shape)], check=False)
         quantize_dynamic(plain, small, weight_type=QuantType.QUInt8)
         for name, file in (('onnxruntime_float', plain), ('onnxruntime_int8', small)):
             session = onnxruntime.InferenceSession(str(file), options, providers=['CPUExecutionProvider'])
@@ -210,6 +220,7 @@ def main() -> None:
         return measure_memory(args)
     from torchvision.models import mobilenet_v2
     model = build_detector(args.config)
+    recalibrate_bn(model, [torch.randn(2, 3, 128, 128)])
     image = torch.randn(1, 3, args.size, args.size)
     backbone, packed = model.backbone, pack(model.backbone)
     last = image.to(memory_format=torch.channels_last)

@@ -158,7 +158,7 @@ class Runner {
 
   RowSizes row_sizes(const Pass& p, int64_t images) const {
     const NbLayer& head = plan_.head(p);
-    const int64_t pixels = images * p.out.width, widest = plan_.widest();
+    const int64_t pixels = images * p.out.width, widest = p.widest;
     RowSizes s{pixels * widest, widest, 0, pixels * (ceil_div(widest, 32) + 1), 0, 0, pixels};
     for (int i = p.first; i < p.last; ++i)
       s.grouped = std::max<int64_t>(s.grouped, plan_.layer(i).groups * words_of(plan_.layer(i)) * pixels);

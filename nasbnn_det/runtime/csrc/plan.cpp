@@ -50,15 +50,15 @@ bool Plan::is_read(int i) const {
 void Plan::group() {
   for (int i = 0; i < count(); ++i) {
     NbLayer& l = layers_[i];
-    widest_ = std::max<int64_t>({widest_, l.in_channels, tiled_channels(l)});
     if (i > 0 && is_pointwise(l)) {
       passes_.back().last = i + 1;
+      passes_.back().widest = std::max<int64_t>({passes_.back().widest, l.in_channels, tiled_channels(l)});
       continue;
     }
     const Size out{out_size(size_.height, l.kernel_h, l.stride_h, l.pad_h, l.dilation_h),
                    out_size(size_.width, l.kernel_w, l.stride_w, l.pad_w, l.dilation_w)};
     if (l.binary) crop(l, size_, out);
-    passes_.push_back({i, i + 1, size_, out});
+    passes_.push_back({i, i + 1, size_, out, std::max<int64_t>(l.in_channels, tiled_channels(l))});
     size_ = out;
   }
 }

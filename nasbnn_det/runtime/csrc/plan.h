@@ -15,6 +15,7 @@ struct Size {
 struct Pass {
   int first, last;  // layers [first, last)
   Size in, out;
+  int64_t widest;                // channels of its widest layer, input or output
   const float* input = nullptr;  // float map of the first layer, N x H x W x C; null for a chain's input of other strides
   float* output = nullptr;       // of the last layer, if anybody reads it
   uint32_t* bits = nullptr;      // [N][groups][H][pad + W + pad][words] for a binary first layer
@@ -33,7 +34,6 @@ class Plan {
   const NbLayer& head(const Pass& p) const { return layers_[p.first]; }
   int count() const { return int(layers_.size()); }
   const std::vector<Pass>& passes() const { return passes_; }
-  int64_t widest() const { return widest_; }  // channels of the widest layer
 
   // Columns that a kernel reads behind the last pixel.
   int64_t right_pad(const Pass& p) const {
@@ -58,5 +58,5 @@ class Plan {
   std::vector<std::vector<int32_t>> owned_;  // weights and counts of cropped kernels
   std::vector<Pass> passes_;
   Size size_;
-  int64_t batch_, widest_ = 0;
+  int64_t batch_;
 };
