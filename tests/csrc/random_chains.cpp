@@ -103,8 +103,8 @@ const float* fill(Random& random, Layer& layer, int64_t size, bool quarters) {
   return data;
 }
 
-// Weights as kernels.h lays them out, zeros where a tile has no channels or a word no bits.
-void fill_weight(Random& random, Layer& layer) {
+// Weights as kernels.h lays them out, zeros where a tile has no channels or a word no bits; `negative`: all bits are 0.
+void fill_weight(Random& random, Layer& layer, bool negative) {
   NbLayer& l = layer.c;
   const int64_t ins = l.in_channels / l.groups, outs = l.out_channels / l.groups, taps = l.kernel_h * l.kernel_w;
   const int64_t tiles = (outs + 31) / 32, words = (ins + 31) / 32, rows = taps * (l.binary ? words : ins);
@@ -121,7 +121,7 @@ void fill_weight(Random& random, Layer& layer) {
   uint32_t* data = layer.bits.back().get();
   for (int64_t i = 0; i < size; ++i) {
     const int64_t bits = std::min<int64_t>(32, ins - i / 32 % words * 32);
-    data[i] = exists(i) ? random.word() & (bits == 32 ? ~0u : (1u << bits) - 1) : 0;
+    data[i] = exists(i) && !negative ? random.word() & (bits == 32 ? ~0u : (1u << bits) - 1) : 0;
   }
   l.weight = data;
   if (l.kernel_h == 1 && l.kernel_w == 1 && l.pad_h == 0 && l.pad_w == 0) return;  // needs no tap_counts
@@ -142,9 +142,9 @@ void fill_weight(Random& random, Layer& layer) {
   l.tap_counts = counts;
 }
 
-void fill_layer(Random& random, Layer& layer) {
+void fill_layer(Random& random, Layer& layer, bool negative) {
   NbLayer& l = layer.c;
-  fill_weight(random, layer);
+  fill_weight(random, layer, negative);
   const int64_t tiled = l.groups * ((l.out_channels / l.groups + 31) / 32) * 32;
   const bool quarters = random.chance(50);
   if (l.binary) l.sign_shift = fill(random, layer, l.in_channels, true);
@@ -159,13 +159,13 @@ void fill_layer(Random& random, Layer& layer) {
 // A chain, its input, and what must come out.
 class Case {
  public:
-  explicit Case(uint64_t seed) : random_(seed), input_(1, 1, 1, 1) {
+  explicit Case(uint64_t seed) : random_(seed), opposite_(random_.chance(10)), input_(1, 1, 1, 1) {
     const int64_t most = random_.chance(70) ? 12 : 40;
     const int64_t channels = channels_of(random_);
     const int64_t batch = random_.chance(80) ? 1 : random_.between(2, 3);
     const int64_t height = random_.between(1, most), width = random_.between(1, most);
     input_ = Map(batch, height, width, channels);
-    for (float& value : input_.values) value = random_.quarter();
+    for (float& value : input_.values) value = opposite_ ? 8 : random_.quarter();
     draw_layers(int(random_.between(1, 4)));
     lay_out_input();
   }
@@ -213,7 +213,7 @@ class Case {
       Layer layer;
       while (!draw(random_, layer.c, map.channels, map.height, map.width)) {
       }
-      fill_layer(random_, layer);
+      fill_layer(random_, layer, opposite_ && i == 0);
       map = run_plain(layer.c, map, dots_);
       layer.c.tap = -1;
       if (i + 1 == count || random_.chance(25)) {
@@ -250,6 +250,7 @@ class Case {
   }
 
   Random random_;
+  bool opposite_;  // every bit of the input differs from the first layer's weights: the largest counts there are
   Map input_;
   std::vector<Layer> layers_;
   std::vector<Map> expected_;
