@@ -1,9 +1,12 @@
 """Package nasbnn_det; requirements and version live in their own files."""
 
+import importlib.util
 import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 
@@ -27,6 +30,43 @@ def read_requirements(name):
     return [line for line in lines if line]
 
 
+def load_build():
+    """Return the module that compiles the packed kernels, without importing the package."""
+    path = ROOT / 'nasbnn_det' / 'runtime' / 'build.py'
+    spec = importlib.util.spec_from_file_location('build_kernels', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class BuildWithKernels(build_py):
+    """Compiles the kernels into wheels; an editable install compiles them at the first use."""
+
+    def run(self):
+        super().run()
+        if self.editable_mode:
+            return
+        kernels = load_build()
+        folder = Path(self.build_lib, 'nasbnn_det', 'runtime', 'lib')
+        try:
+            kernels.build(folder / kernels.LIBRARY_NAME)
+            (folder / kernels.STAMP_NAME).write_text(kernels.source_hash())
+        except kernels.CompileError as error:
+            print(f'the packed kernels are not in this wheel: {error}')
+
+
+class PlatformWheel(bdist_wheel):
+    """A wheel for one platform and any Python, as the kernels know nothing of Python."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        self.root_is_pure = load_build().find_compiler() is None
+
+    def get_tag(self):
+        python, abi, platform = super().get_tag()
+        return (python, abi, platform) if self.root_is_pure else ('py3', 'none', platform)
+
+
 setup(
     name='nasbnn_det',
     version=read_version(),
@@ -43,5 +83,6 @@ setup(
         'mm': read_requirements('mminstall'),
         'tests': read_requirements('tests'),
     },
+    cmdclass={'build_py': BuildWithKernels, 'bdist_wheel': PlatformWheel},
     zip_safe=False,
 )

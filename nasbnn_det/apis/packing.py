@@ -63,11 +63,12 @@ def describe_network(model: nn.Module) -> Optional[Dict[str, Any]]:
     Returns:
         dict | None: None if it has parts that only MMDetection knows.
     """
-    head = getattr(model, 'bbox_head', None)
-    whole = (isinstance(getattr(model, 'backbone', None), PackedChain) and isinstance(getattr(model, 'neck', None), BinaryPAFPN)
-             and not len(model.neck.extra) and isinstance(head, BinaryRTMDetHead) and all(isinstance(layer, PackedChain) for layer in head.rtm_cls))
-    test_cfg = getattr(model, 'test_cfg', None)
-    if not whole or test_cfg is None or test_cfg.nms.get('type', 'nms') != 'nms' or test_cfg.nms.get('class_agnostic'):
+    backbone, neck, head, test_cfg = (getattr(model, name, None) for name in ('backbone', 'neck', 'bbox_head', 'test_cfg'))
+    if not (isinstance(backbone, PackedChain) and isinstance(neck, BinaryPAFPN) and isinstance(head, BinaryRTMDetHead)):
+        return None
+    if len(neck.extra) or not all(isinstance(layer, PackedChain) for layer in head.rtm_cls):
+        return None
+    if test_cfg is None or test_cfg.nms.get('type', 'nms') != 'nms' or test_cfg.nms.get('class_agnostic'):
         return None
     points = head.prior_generator
     return dict(

@@ -16,8 +16,11 @@ from typing import Dict, List, Optional, Sequence
 
 SOURCE_DIR = Path(__file__).resolve().parent / 'csrc'
 LIBRARY_NAME = 'libnasbnn_kernels.so'
+#: Beside a library that came with the package: the :func:`source_hash` it was made from.
+STAMP_NAME = 'sources.sha256'
 
-_COMMON = ['-std=c++17', '-fPIC', '-fvisibility=hidden', '-ffp-contract=off', '-fno-math-errno', '-fno-trapping-math', '-pthread']
+_COMMON = ['-std=c++17', '-fPIC', '-fvisibility=hidden', '-ffp-contract=off', '-fno-math-errno',
+           '-fno-trapping-math', '-pthread']
 _PATH_FLAGS: Dict[str, List[str]] = {
     'path_avx512.cpp': ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512vpopcntdq',
                         '-mprefer-vector-width=512'],

@@ -29,7 +29,8 @@ class PackedChain(nn.Module):
             if first.spec.out_channels != second.spec.in_channels:
                 raise ValueError(f'layer {i} has {first.spec.out_channels} output channels, layer {i + 1} takes '
                                  f'{second.spec.in_channels}')
-        if taps is not None and (not taps or list(taps) != sorted(set(taps)) or not 0 <= taps[0] <= taps[-1] < len(layers)):
+        if taps is not None and (not taps or list(taps) != sorted(set(taps))
+                                 or not 0 <= taps[0] <= taps[-1] < len(layers)):
             raise ValueError(f'taps are {list(taps)}; allowed are ascending indices of the {len(layers)} layers')
         if taps is not None:
             layers = layers[:taps[-1] + 1]

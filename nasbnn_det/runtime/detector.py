@@ -29,7 +29,8 @@ class PackedDetector:
     def _build(self, packed: PackedFile, path: Union[str, os.PathLike]) -> None:
         network = packed.info.get('network')
         if network is None:
-            raise ValueError(f"packed file '{path}' does not stand by itself: evaluate it with tools/test.py CONFIG {path}")
+            raise ValueError(f"packed file '{path}' does not stand by itself: evaluate it with tools/test.py CONFIG "
+                             f'{path}')
         try:
             if not isinstance(network, dict) or network.get('kind') != 'rtmdet':
                 raise ValueError(f"its network is {network!r}; this release knows the kind 'rtmdet'")

@@ -159,7 +159,8 @@ def load_packed(path: Union[str, os.PathLike], check_sum: bool = True) -> Packed
     header, tensors = _read(path)
     version = header.get('version')
     if version != FORMAT_VERSION:
-        raise ValueError(f"packed file '{path}' has format version {version!r}; this release reads version {FORMAT_VERSION}")
+        raise ValueError(f"packed file '{path}' has format version {version!r}; this release reads version "
+                         f'{FORMAT_VERSION}')
     if check_sum and header.get('sha256') != _checksum(header, tensors):
         raise ValueError(f"packed file '{path}' is damaged: its checksum is wrong")
     try:

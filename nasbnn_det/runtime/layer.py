@@ -73,7 +73,8 @@ class PackedLayer(nn.Module):
             step=(step, out if spec.weight == 'int8' else None))
         for name, (tensor, shape) in shapes.items():
             if (tensor is None) != (shape is None) or tensor is not None and tuple(tensor.shape) != shape:
-                raise ValueError(f'{name} of a layer has shape {tensor if tensor is None else tuple(tensor.shape)}, not {shape}')
+                given = None if tensor is None else tuple(tensor.shape)
+                raise ValueError(f'{name} of a layer has shape {given}, not {shape}')
         empty = torch.zeros(0)
         tiled = [empty if t is None else _tile_channels(t.float(), spec) for t in (scale, shift, slope, bias_out)]
         if spec.binary:

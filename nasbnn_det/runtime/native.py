@@ -13,7 +13,7 @@ from typing import Any, List, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
-from .build import LIBRARY_NAME, CompileError, build, source_hash
+from .build import LIBRARY_NAME, STAMP_NAME, CompileError, build, source_hash
 from .layer import LayerTensors
 from .spec import LayerSpec
 
@@ -25,7 +25,8 @@ REFERENCE = 'reference'
 class _CLayer(ctypes.Structure):
     _fields_ = [(name, ctypes.c_int32) for name in (
         'binary', 'in_channels', 'out_channels', 'groups', 'kernel_h', 'kernel_w', 'stride_h', 'stride_w', 'pad_h',
-        'pad_w', 'dilation_h', 'dilation_w', 'shortcut', 'tap')] + [(name, ctypes.c_void_p) for name in LayerTensors._fields]
+        'pad_w', 'dilation_h', 'dilation_w', 'shortcut', 'tap')]
+    _fields_ += [(name, ctypes.c_void_p) for name in LayerTensors._fields]
 
 
 class _CInput(ctypes.Structure):
@@ -37,7 +38,7 @@ class _CInput(ctypes.Structure):
 def load_library() -> Optional[ctypes.CDLL]:
     """The kernels, or None where they can't be compiled; then warns once."""
     packaged = Path(__file__).with_name('lib')
-    stamp = packaged / 'sources.sha256'
+    stamp = packaged / STAMP_NAME
     try:
         if stamp.is_file() and stamp.read_text().strip() == source_hash():
             return _open(packaged / LIBRARY_NAME)

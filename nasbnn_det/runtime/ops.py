@@ -20,7 +20,8 @@ Layers = Sequence[Tuple[LayerSpec, LayerTensors, int]]
 def check_input(x: Tensor, layers: Layers) -> None:
     """Raises ValueError where a chain can't take a tensor."""
     if x.dim() != 4 or x.shape[1] != layers[0][0].in_channels:
-        raise ValueError(f'the packed network takes (N, {layers[0][0].in_channels}, H, W); the input has shape {tuple(x.shape)}')
+        raise ValueError(f'the packed network takes (N, {layers[0][0].in_channels}, H, W); the input has shape '
+                         f'{tuple(x.shape)}')
     if x.dtype != torch.float32:
         raise ValueError(f'the packed network takes float32, not {x.dtype}')
     if 0 in x.shape:

@@ -1,4 +1,5 @@
 """The headline detector without MMDetection: backbone, neck and head as chains, decoding and NMS."""
+import math
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
@@ -112,23 +113,24 @@ class PackedRTMDet(nn.Module):
         self.neck = nn.ModuleDict(dict(
             laterals=take('neck.laterals', levels, channels), top_down=take('neck.top_down', levels - 1),
             downsamples=take('neck.downsamples', levels - 1), bottom_up=take('neck.bottom_up', levels - 1)))
-        self.towers = nn.ModuleList([take('bbox_head.cls_towers', levels), take('bbox_head.reg_towers', levels)])
-        feats = [[tower.layers[-1].spec.out_channels for tower in towers] for towers in self.towers]
-        self.predictors = nn.ModuleList([take('bbox_head.rtm_cls', levels, feats[0]),
-                                         take('bbox_head.rtm_reg', levels, feats[1])])
-        for predictors, outputs in zip(self.predictors, (settings.num_classes, 4)):
+        self.branches = nn.ModuleList()
+        for name, outputs in (('cls', settings.num_classes), ('reg', 4)):
+            towers = take(f'bbox_head.{name}_towers', levels)
+            predictors = take(f'bbox_head.rtm_{name}', levels, [tower.layers[-1].spec.out_channels for tower in towers])
             if any(predictor.layers[-1].spec.out_channels != outputs for predictor in predictors):
                 raise ValueError(f'a predictor has another number of outputs than {outputs}')
+            # In one chain, a tower's last map is never written.
+            self.branches.append(nn.ModuleList(PackedChain([*tower.layers, *predictor.layers])
+                                               for tower, predictor in zip(towers, predictors)))
         if left:
             raise ValueError(f'the detector has no place for chain {sorted(left)[0]}')
 
     def forward(self, images: Tensor) -> Tuple[List[Tensor], List[Tensor]]:
         """Class logits (N, classes, H_i, W_i) and distances to the sides in pixels (N, 4, H_i, W_i) of each level."""
         maps = aggregate_paths(self.backbone(images), **self.neck)
-        logits, distances = [], []
-        for i, (x, stride) in enumerate(zip(maps, self.settings.strides)):
-            logits.append(self.predictors[0][i](self.towers[0][i](x)))
-            distances.append(self.predictors[1][i](self.towers[1][i](x)).exp() * stride)
+        logits = [branch(x) for branch, x in zip(self.branches[0], maps)]
+        distances = [branch(x).exp_().mul_(stride)
+                     for branch, x, stride in zip(self.branches[1], maps, self.settings.strides)]
         return logits, distances
 
     @torch.inference_mode()
@@ -165,11 +167,14 @@ def decode(logits: Sequence[Tensor], distances: Sequence[Tensor], settings: RTMD
     """
     from torchvision.ops import nms  # only detectors need it
     boxes, labels, scores = [], [], []
+    chance = min(max(settings.score_thr, 0.0), 1.0)
+    lowest = -math.inf if chance == 0 else math.inf if chance == 1 else math.log(chance / (1 - chance))
     for level_logits, level_distances, stride in zip(logits, distances, settings.strides):
         classes, height, width = level_logits.shape
-        level_scores = level_logits.permute(1, 2, 0).reshape(-1).sigmoid()
-        found = (level_scores > settings.score_thr).nonzero().flatten()
-        values = level_scores[found]
+        flat = level_logits.permute(1, 2, 0).reshape(-1)
+        # Most points are background: few need a sigmoid.
+        found = (flat > lowest).nonzero().flatten()
+        values = flat[found].sigmoid()
         count = values.numel() if settings.nms_pre < 0 else min(settings.nms_pre, values.numel())
         values, order = values.sort(descending=True)
         found, values = found[order[:count]], values[:count]

@@ -68,7 +68,8 @@ def test_a_file_brings_the_network_back(net, file, path):
 
 def test_chains_keep_their_taps(tmp_path):
     from nasbnn_det.runtime.pack import pack_layers
-    chain = PackedChain(pack_layers([shake(nn.Sequential(Stem(3, 8), BinaryBlock(8, 16, 3), BinaryBlock(16, 8, 3)))]), [0, 2, 3])
+    network = shake(nn.Sequential(Stem(3, 8), BinaryBlock(8, 16, 3), BinaryBlock(16, 8, 3)))
+    chain = PackedChain(pack_layers([network]), [0, 2, 3])
     save_packed(tmp_path / 'c.safetensors', PackedFile(dict(c=chain)))
     x = torch.randn(1, 3, 9, 9)
     assert all(map(torch.equal, load_packed(tmp_path / 'c.safetensors').chains['c'](x), chain(x)))
@@ -205,7 +206,8 @@ def test_many_mutated_files_are_refused_or_run(seed, file, tmp_path):
 
 
 def random_value(rng):
-    return [0, 1, -1, 2**31, 2**63, 1e308, 0.5, True, None, '', 'binary', [], [1], [3, 3], [2, 2], {}, 'x' * 50][rng.integers(17)]
+    values = [0, 1, -1, 2**31, 2**63, 1e308, 0.5, True, None, '', 'binary', [], [1], [3, 3], [2, 2], {}, 'x' * 50]
+    return values[rng.integers(len(values))]
 
 
 def test_descriptions_with_random_values_are_refused_or_run(file, tmp_path):
@@ -221,8 +223,8 @@ def test_descriptions_with_random_values_are_refused_or_run(file, tmp_path):
                 chain[str(rng.choice(['layers', 'taps']))] = random_value(rng)
             else:
                 layer = chain['layers'][rng.integers(len(chain['layers']))]
-                layer[str(rng.choice(['weight', 'in_channels', 'out_channels', 'groups', 'kernel', 'stride', 'padding', 'dilation',
-                                      'shortcut', 'activation', 'weight_of']))] = random_value(rng)
+                layer[str(rng.choice(['weight', 'in_channels', 'out_channels', 'groups', 'kernel', 'stride', 'padding',
+                                      'dilation', 'shortcut', 'activation', 'weight_of']))] = random_value(rng)
 
         rewrite(file, tmp_path / 'r.safetensors', change)
         try:

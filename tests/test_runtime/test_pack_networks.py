@@ -73,7 +73,8 @@ def test_the_benchmark_architectures_agree_on_photographs(index, reference):
         for part in (subnet.stem, *(block for stage in subnet.stages for block in stage)):
             got = PackedChain(pack_layers([part]))(x)
             x = copy.deepcopy(part).double()(x.double()).float()
-            off = ((got - x).abs() > 1e-4).any(1).float().mean().item()  # pixels: a turned sign changes all channels of one
+            # Counted in pixels: a turned sign changes all channels of one.
+            off = ((got - x).abs() > 1e-4).any(1).float().mean().item()
             assert off < 0.01
             total += off
     assert total < 0.02

@@ -42,7 +42,8 @@ def trained(tmp_path_factory):
         logits, distances = model(torch.randn(2, 3, 64, 64))
         for predictor, output in (*zip(head.rtm_cls, logits), *zip(head.rtm_reg, (d.log() for d in distances))):
             predictor.weight.mul_(0.8 / output.std(dim=(0, 2, 3)).mean())
-    save_checkpoint(dict(state_dict=model.state_dict(), meta=dict(dataset_meta=dict(classes=CLASSES))), str(folder / 'd.pth'))
+    meta = dict(dataset_meta=dict(classes=CLASSES))
+    save_checkpoint(dict(state_dict=model.state_dict(), meta=meta), str(folder / 'd.pth'))
     save_packed(folder / 'd.safetensors', pack_checkpoint(copy.deepcopy(cfg), folder / 'd.pth'))
     return cfg, model.eval(), folder
 
@@ -127,7 +128,8 @@ def test_without_a_compiler_the_reference_runs_with_one_warning(trained, tiny_sh
     assert done.stderr.count('UserWarning: the packed kernels are not available') == 1
     name, *scores = done.stdout.split()
     assert name == 'reference'
-    assert torch.tensor([float(s) for s in scores]).allclose(PackedDetector(trained[2] / 'd.safetensors')(image).scores, atol=1e-3)
+    want = PackedDetector(trained[2] / 'd.safetensors')(image).scores
+    assert torch.tensor([float(s) for s in scores]).allclose(want, atol=1e-3)
 
 
 @pytest.mark.parametrize('size', [(90, 64), (33, 101), (128, 128), (300, 20)])

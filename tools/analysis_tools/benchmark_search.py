@@ -92,7 +92,8 @@ def main() -> None:
     candidate, reference = map(statistics.median, times)
     size = tuple(images[0].shape[2:])
     print(json.dumps(dict(
-        packed=current_path() if args.packed else None, candidate_seconds=candidate, resnet18_seconds=reference, ratio=candidate / reference,
+        packed=current_path() if args.packed else None, candidate_seconds=candidate, resnet18_seconds=reference,
+        ratio=candidate / reference,
         images=sum(map(len, images)), input_size=size, ops_m=count_ops(arch, size, classes).ops / 1e6,
         ops_m_224=count_ops(arch, (224, 224), 1000).ops / 1e6, threads=args.threads, rounds=args.rounds,
         torch=torch.__version__, cpu=torch.backends.cpu.get_cpu_capability())))

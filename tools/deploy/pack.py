@@ -31,8 +31,8 @@ def main() -> None:
     state = torch.load(args.checkpoint, map_location='cpu', weights_only=False)
     floats = 4 * sum(value.numel() for value in state.get('state_dict', state).values())
     size = Path(args.out).stat().st_size
-    print(f'written: {args.out}, {size / 1e6:.3f} MB; the weights as float32: {floats / 1e6:.3f} MB, {floats / size:.1f} times as '
-          'large')
+    print(f'written: {args.out}, {size / 1e6:.3f} MB; the weights as float32: {floats / 1e6:.3f} MB, '
+          f'{floats / size:.1f} times as large')
     if packed.info['network'] is None:
         print(f'its network needs its config: tools/test.py {args.config} {args.out}')
 

@@ -1,6 +1,7 @@
 // Runs a chain of layers, pass by pass. Between passes live one float map and one bit map.
 #include <algorithm>
 
+#include "band.h"
 #include "dispatch.h"
 #include "parallel.h"
 #include "plan.h"
@@ -8,84 +9,6 @@
 namespace {
 
 constexpr int64_t kBand = 40;  // pixels a worker computes at once, from several images where rows are shorter
-
-// Lays words in natural channel order out by the groups of the layer that reads them; pads become 0.
-void regroup(const uint32_t* natural, int64_t natural_words, int64_t pixels, int64_t left, int64_t right,
-             const NbLayer& reader, uint32_t* out, int64_t group_stride) {
-  const int64_t words = words_of(reader), channels = reader.in_channels / reader.groups;
-  for (int g = 0; g < reader.groups; ++g) {
-    uint32_t* row = out + g * group_stride;
-    std::fill_n(row, left * words, 0u);
-    row += left * words;
-    std::fill_n(row + pixels * words, right * words, 0u);
-    if (reader.groups == 1) {
-      std::copy_n(natural, pixels * words, row);
-      return;
-    }
-    for (int64_t p = 0; p < pixels; ++p) {
-      const uint32_t* pixel = natural + p * natural_words;
-      for (int64_t w = 0; w < words; ++w) {
-        const int64_t bit = g * channels + w * 32, from = bit / 32, shift = bit % 32, n = std::min<int64_t>(32, channels - w * 32);
-        uint32_t value = pixel[from] >> shift;
-        if (shift + n > 32) value |= pixel[from + 1] << (32 - shift);
-        *row++ = n == 32 ? value : value & ((1u << n) - 1);
-      }
-    }
-  }
-}
-
-// What all rows of a layer share.
-struct Prepared {
-  std::vector<int32_t> offsets;
-  std::vector<float> threshold;       // the next layer's sign is +1 from here on; in this layer's tiles
-  std::vector<int32_t> base;          // 1 x 1 layers inside a pass: dot product where no bit differs
-  std::vector<const int32_t*> bases;  // the same for every pixel
-};
-
-// Where the pixels of a band stand, relative to its first image's row.
-struct Tables {
-  std::vector<int64_t> position, map, head;  // in the band; in a map of the pass's output; in the first layer's input
-};
-
-// A worker's own memory for a band.
-struct Rows {
-  float *maps[2], *shortcut, *pixel, *window;
-  uint32_t *natural[2], *grouped;  // a layer reads one row of signs while it writes the other
-  int32_t* base;
-  const int32_t** bases;
-  int64_t* inputs;
-  int64_t pixels;
-  int64_t from = -1, to = -1;  // kernel rows that `base` was made for
-};
-
-struct RowSizes {
-  int64_t map, pixel, window, natural, grouped, base, pixels;
-
-  int64_t bytes() const {
-    return ceil_div(4 * (3 * map + pixel + window + 2 * natural + grouped + base) + 16 * pixels, 64) * 64 + 64 * 12;
-  }
-
-  Rows carve(char* memory) const {
-    auto take = [&memory](int64_t bytes) {
-      char* at = memory;
-      memory += ceil_div(bytes, 64) * 64;
-      ASAN_POISON_MEMORY_REGION(at + bytes, memory - at - bytes);
-      return at;
-    };
-    Rows r;
-    for (auto& m : r.maps) m = reinterpret_cast<float*>(take(4 * map));
-    r.shortcut = reinterpret_cast<float*>(take(4 * map));
-    r.pixel = reinterpret_cast<float*>(take(4 * pixel));
-    r.window = reinterpret_cast<float*>(take(4 * window));
-    for (auto& n : r.natural) n = reinterpret_cast<uint32_t*>(take(4 * natural));
-    r.grouped = reinterpret_cast<uint32_t*>(take(4 * grouped));
-    r.base = reinterpret_cast<int32_t*>(take(4 * base));
-    r.bases = reinterpret_cast<const int32_t**>(take(8 * pixels));
-    r.inputs = reinterpret_cast<int64_t*>(take(8 * pixels));
-    r.pixels = pixels;
-    return r;
-  }
-};
 
 class Runner {
  public:
@@ -162,7 +85,8 @@ class Runner {
     RowSizes s{pixels * widest, widest, 0, pixels * (ceil_div(widest, 32) + 1), 0, 0, pixels};
     for (int i = p.first; i < p.last; ++i)
       s.grouped = std::max<int64_t>(s.grouped, plan_.layer(i).groups * words_of(plan_.layer(i)) * pixels);
-    if (head.binary) s.base = (std::min<int64_t>(p.out.width, 2 * (head.pad_w + head.kernel_w)) + 1) * tiled_channels(head);
+    const int64_t border = std::min<int64_t>(p.out.width, 2 * (head.pad_w + head.kernel_w));
+    if (head.binary) s.base = (border + 1) * tiled_channels(head);
     else s.window = images * head.in_channels * head.kernel_h * plan_.padded_width(p);
     return s;
   }
@@ -216,7 +140,8 @@ class Runner {
 
       float* whole = l.tap >= 0 ? taps_[l.tap] : last ? p.output : nullptr;
       if (whole || (dots_ && i + 1 == plan_.count())) row.out_pixels = tables.map.data();
-      if (whole) row.out = whole + row_pixel * l.out_channels;
+      row.out_stride = whole && l.tap < 0 ? p.output_stride : l.out_channels;
+      if (whole) row.out = whole + row_pixel * row.out_stride;
       else if (!last && plan_.is_read(i)) row.out = map == rows.maps[0] ? rows.maps[1] : rows.maps[0];
       if (dots_ && i + 1 == plan_.count()) row.dots = dots_ + row_pixel * l.out_channels;
       const bool writes_signs = !ready.threshold.empty();
@@ -316,8 +241,9 @@ class Runner {
   }
 
   NbInput map_input(const Pass& p) const {
-    const int64_t channels = plan_.head(p).in_channels, row = p.in.width * channels;
-    return {p.input, input_.batch, channels, p.in.height, p.in.width, p.in.height * row, 1, row, channels};
+    const int64_t row = p.in.width * p.input_stride;
+    return {p.input, input_.batch, plan_.head(p).in_channels, p.in.height, p.in.width, p.in.height * row, 1, row,
+            p.input_stride};
   }
 
   // The input itself where nothing is pooled or folded; channels are repeated where they are read.
@@ -325,17 +251,19 @@ class Runner {
                      Row& row) const {
     const NbLayer& l = plan_.head(p);
     const int64_t top = y * l.stride_h;
-    const float* x = p.input + (image * p.in.height + top) * p.in.width * l.in_channels;
+    const float* x = p.input + (image * p.in.height + top) * p.in.width * p.input_stride;
     row.shortcut_channels = std::min(l.in_channels, l.out_channels);
     row.shortcut = x;
+    row.shortcut_stride = p.input_stride;
     row.shortcut_pixels = tables.map.data();
     if (l.stride_h == 1 && l.in_channels <= l.out_channels) return;
     for (int64_t n = 0; n < images; ++n)
-      path_.shortcut_row(x + n * p.in.area() * l.in_channels, int(std::min<int64_t>(l.stride_h, p.in.height - top)),
-                         int(p.in.width), l.in_channels, l.stride_h, int(p.out.width), l.out_channels,
-                         int(ceil_div(l.in_channels, l.out_channels)), rows.pixel,
+      path_.shortcut_row(x + n * p.in.area() * p.input_stride, p.input_stride,
+                         int(std::min<int64_t>(l.stride_h, p.in.height - top)), int(p.in.width), l.in_channels, l.stride_h,
+                         int(p.out.width), l.out_channels, int(ceil_div(l.in_channels, l.out_channels)), rows.pixel,
                          rows.shortcut + n * p.out.width * row.shortcut_channels);
     row.shortcut = rows.shortcut;
+    row.shortcut_stride = row.shortcut_channels;
     row.shortcut_pixels = tables.position.data();
   }
 
@@ -343,12 +271,14 @@ class Runner {
                       Row& row) const {
     row.shortcut_channels = std::min(l.in_channels, l.out_channels);
     row.shortcut = map;
+    row.shortcut_stride = l.in_channels;
     row.shortcut_pixels = map_pixels;
     if (l.in_channels <= l.out_channels) return;
     for (int p = 0; p < row.pixels; ++p)
-      path_.shortcut_row(map + map_pixels[p] * l.in_channels, 1, 1, l.in_channels, 1, 1, l.out_channels,
+      path_.shortcut_row(map + map_pixels[p] * l.in_channels, 0, 1, 1, l.in_channels, 1, 1, l.out_channels,
                          int(ceil_div(l.in_channels, l.out_channels)), rows.pixel, rows.shortcut + p * l.out_channels);
     row.shortcut = rows.shortcut;
+    row.shortcut_stride = l.out_channels;
     row.shortcut_pixels = tables.position.data();
   }
 

@@ -27,11 +27,12 @@ struct Row {
   int64_t tile_stride;        // words from tile to tile
   const int32_t* const* base; // binary: per pixel, the dot product where no bit differs, [groups * tiles * 32]
   Epilogue epilogue;
-  const float* shortcut;      // [pixel][shortcut_channels], its channels repeated as far as needed, or null
+  const float* shortcut;      // [pixel][shortcut_stride], its channels repeated as far as needed, or null
   const int64_t* shortcut_pixels;  // where each pixel stands in it
-  int64_t shortcut_channels;
-  float* out;                 // [pixel][out_channels] or null
-  int32_t* dots;              // likewise: the plain dot products, instead of all that follows them; or null
+  int64_t shortcut_channels, shortcut_stride;
+  float* out;                 // [pixel][out_stride] or null
+  int64_t out_stride;
+  int32_t* dots;              // [pixel][out_channels]: the plain dot products, instead of all that follows them; or null
   const int64_t* out_pixels;  // where each pixel stands in them
   uint32_t* signs;            // [pixels][sign_words], natural order of channels, or null
   int64_t sign_words;
@@ -45,10 +46,10 @@ struct Path {
   void (*binary_row)(const Row&);
   void (*float_row)(const Row&);
   // One row of a shortcut that is pooled or folded: the average of the pixels of a window that exist, then of the
-  // `folds` channels that meet. `rows` rows of `width_in` pixels begin at x, `pixel` holds channels_in floats; writes
-  // channels_out channels, or channels_in if there is nothing to fold.
-  void (*shortcut_row)(const float* x, int rows, int width_in, int channels_in, int stride, int width_out,
-                       int channels_out, int folds, float* pixel, float* out);
+  // `folds` channels that meet. `rows` rows of `width_in` pixels of `pixel_stride` floats begin at x, `pixel` holds
+  // channels_in floats; writes channels_out channels, or channels_in if there is nothing to fold.
+  void (*shortcut_row)(const float* x, int64_t pixel_stride, int rows, int width_in, int channels_in, int stride,
+                       int width_out, int channels_out, int folds, float* pixel, float* out);
   // Signs of x + shift: count channels to ceil(count / 32) words.
   void (*pack_pixel)(const float* x, const float* shift, int64_t count, uint32_t* words);
   // Binary multiply-accumulates of `rounds` rounds of xor, popcount and add on registers alone.

@@ -93,36 +93,49 @@ void Plan::crop(NbLayer& l, Size in, Size out) {
   l.pad_w = columns.pad;
 }
 
-// A map lives in an output tensor, in place of its pass's input, or in the other of two blocks.
+// Can a pass write its output over its input? Each row is read before its last layer writes it; where the output is
+// wider, a layer before the last must have done the reading.
+bool Plan::fits_in_place(const Pass& p) const {
+  const int in = head(p).in_channels, out = layers_[p.last - 1].out_channels;
+  return p.in.height == p.out.height && p.in.width == p.out.width && head(p).binary &&
+         (in == out || (in < out && p.last - p.first > 1));
+}
+
+// A map lives in an output tensor, in place of its pass's input, or in the other of two blocks. Maps in the same place
+// have the pixel stride of the widest one.
 void Plan::place(const NbInput& input, float* const* taps, Workspace& space) {
   const bool channels_last = input.stride_c == 1 && input.stride_w == input.channels &&
                              input.stride_h == input.width * input.channels &&
                              input.stride_n == input.height * input.stride_h;
-  int block = -1;  // of the current map; -1: not ours
+  const int count = int(passes_.size());
+  std::vector<int> blocks(count, -1);  // of each pass's output; -1: not ours
+  std::vector<int64_t> strides(count);
   int64_t sizes[2] = {0, 0}, bit_sizes[2] = {0, 0};
-  std::vector<int> blocks;
-  for (size_t i = 0; i < passes_.size(); ++i) {
-    const Pass& p = passes_[i];
-    const NbLayer& last = layers_[p.last - 1];
-    if (!is_read(p.last - 1) || last.tap >= 0) {
-      block = -1;
-    } else {
-      const bool in_place = p.in.height == p.out.height && p.in.width == p.out.width &&
-                            head(p).in_channels == last.out_channels && head(p).binary;
-      if (block < 0) block = 0;
-      else if (!in_place) block = 1 - block;
-      sizes[block] = std::max(sizes[block], batch_ * p.out.area() * last.out_channels);
+  auto is_ours = [&](int i) { return is_read(passes_[i].last - 1) && layers_[passes_[i].last - 1].tap < 0; };
+  for (int i = 0, end; i < count; i = end) {
+    end = i + 1;
+    strides[i] = layers_[passes_[i].last - 1].out_channels;
+    if (!is_ours(i)) continue;
+    while (end < count && is_ours(end) && fits_in_place(passes_[end])) {
+      strides[i] = std::max<int64_t>(strides[i], layers_[passes_[end].last - 1].out_channels);
+      ++end;
     }
-    blocks.push_back(block);
-    if (head(p).binary) bit_sizes[i % 2] = std::max(bit_sizes[i % 2], batch_ * bit_image_stride(p));
+    const int block = i > 0 && blocks[i - 1] == 0 ? 1 : 0;
+    std::fill(blocks.begin() + i, blocks.begin() + end, block);
+    std::fill(strides.begin() + i, strides.begin() + end, strides[i]);
+    sizes[block] = std::max(sizes[block], batch_ * passes_[i].out.area() * strides[i]);
   }
+  for (int i = 0; i < count; ++i)
+    if (head(passes_[i]).binary) bit_sizes[i % 2] = std::max(bit_sizes[i % 2], batch_ * bit_image_stride(passes_[i]));
   float* maps[2] = {space.maps[0].get<float>(sizes[0]), space.maps[1].get<float>(sizes[1])};
   uint32_t* bits[2] = {space.bits[0].get<uint32_t>(bit_sizes[0]), space.bits[1].get<uint32_t>(bit_sizes[1])};
-  for (size_t i = 0; i < passes_.size(); ++i) {
+  for (int i = 0; i < count; ++i) {
     Pass& p = passes_[i];
     const NbLayer& last = layers_[p.last - 1];
     p.input = i ? passes_[i - 1].output : channels_last ? input.data : nullptr;
+    p.input_stride = i ? passes_[i - 1].output_stride : input.channels;
     p.output = last.tap >= 0 ? taps[last.tap] : blocks[i] >= 0 ? maps[blocks[i]] : nullptr;
+    p.output_stride = strides[i];
     p.bits = bits[i % 2];
   }
 }

@@ -18,6 +18,7 @@ struct Pass {
   int64_t widest;                // channels of its widest layer, input or output
   const float* input = nullptr;  // float map of the first layer, N x H x W x C; null for a chain's input of other strides
   float* output = nullptr;       // of the last layer, if anybody reads it
+  int64_t input_stride = 0, output_stride = 0;  // floats from pixel to pixel
   uint32_t* bits = nullptr;      // [N][groups][H][pad + W + pad][words] for a binary first layer
 };
 
@@ -52,6 +53,7 @@ class Plan {
  private:
   void group();
   void crop(NbLayer& l, Size in, Size out);
+  bool fits_in_place(const Pass& p) const;
   void place(const NbInput& input, float* const* taps, Workspace& space);
 
   std::vector<NbLayer> layers_;

@@ -38,7 +38,8 @@ inline void put_bits(uint32_t* words, int64_t channel, uint32_t bits, int n) {
 // PReLU, output and the signs that the next layer reads. `sums(p)` is what the convolution gave. Multiplications and
 // additions are rounded one by one (no contraction), so that all paths and the PyTorch reference agree to the last bit.
 template <class Simd, int P, class Sums>
-inline void finish(const Row& r, int pixel, int64_t channel, int64_t at, int n, int place, uint32_t (&signs)[P], Sums sums) {
+inline void finish(const Row& r, int pixel, int64_t channel, int64_t at, int n, int place, uint32_t (&signs)[P],
+                   Sums sums) {
   using Floats = typename Simd::Floats;
   const Epilogue e = r.epilogue;
   const bool whole = n >= Simd::kFloats;
@@ -46,25 +47,26 @@ inline void finish(const Row& r, int pixel, int64_t channel, int64_t at, int n, 
   const Floats slope = e.slope ? load<Floats>(e.slope + at) : Floats{};
   const Floats bias = e.slope ? load<Floats>(e.bias_out + at) : Floats{};
   const Floats threshold = e.threshold ? load<Floats>(e.threshold + at) : Floats{};
-  const int64_t width = r.out_channels(), repeat = r.shortcut_channels;
+  const int64_t width = r.out_stride, repeat = r.shortcut_channels, stride = r.shortcut_stride;
   float* const out = r.out ? r.out + channel : nullptr;
   const int64_t* const to = r.out_pixels + pixel;
   // A shortcut of fewer channels begins again behind its last one.
   const float* const shortcut = r.shortcut;
   const int64_t* const source = r.shortcut_pixels + pixel;
   const int64_t from = r.shortcut ? channel % repeat : 0;
-  const bool wraps = from + std::min(n, Simd::kFloats) > repeat;
+  const int some = std::min(n, Simd::kFloats);
+  const bool wraps = from + some > repeat;
   const auto pixels = [&](auto usual) {
     constexpr bool kUsual = decltype(usual)::value;  // everything is there: no questions
 #pragma GCC unroll 5
     for (int p = 0; p < P; ++p) {
       Floats y = sums(p) * scale + shift;
-      if (kUsual) y += load<Floats>(shortcut + source[p] * repeat + from);
-      else if (shortcut && wraps) y += Simd::load_wrapped(shortcut + source[p] * repeat, from, repeat, std::min(n, Simd::kFloats));
-      else if (shortcut) y += Simd::load_some(shortcut + source[p] * repeat + from, std::min(n, Simd::kFloats));
+      if (kUsual) y += load<Floats>(shortcut + source[p] * stride + from);
+      else if (shortcut && wraps) y += Simd::load_wrapped(shortcut + source[p] * stride, from, repeat, some);
+      else if (shortcut) y += Simd::load_some(shortcut + source[p] * stride + from, some);
       if (kUsual || e.slope) y = (y > 0 ? y : y * slope) + bias;
       if (kUsual) std::memcpy(out + to[p] * width, &y, sizeof y);
-      else if (out) Simd::store_some(out + to[p] * width, y, std::min(n, Simd::kFloats));
+      else if (out) Simd::store_some(out + to[p] * width, y, some);
       if (kUsual || e.threshold) signs[p] |= Simd::at_least(y, threshold) << place;
     }
   };
@@ -134,7 +136,8 @@ inline void float_block(const Row& r, int group, int tile, int pixel) {
       for (int p = 0; p < P; ++p) sums[p][part] += w * inputs[p][offset];
     }
   }
-  finish_tile<Simd, P>(r, pixel, channel, index * kTile, n, [&](int p, int first) { return sums[p][first / Simd::kFloats]; });
+  finish_tile<Simd, P>(r, pixel, channel, index * kTile, n,
+                       [&](int p, int first) { return sums[p][first / Simd::kFloats]; });
 }
 
 // Calls block(P) over a row in near-equal blocks of at most `most` pixels.
@@ -207,15 +210,15 @@ inline Floats load_wrapped_of(const float* p, int64_t from, int64_t size, int n)
   return v;
 }
 
-inline void shortcut_row(const float* x, int rows, int width_in, int channels_in, int stride, int width_out,
-                         int channels_out, int folds, float* pixel, float* out) {
+inline void shortcut_row(const float* x, int64_t pixel_stride, int rows, int width_in, int channels_in, int stride,
+                         int width_out, int channels_out, int folds, float* pixel, float* out) {
   for (int p = 0; p < width_out; ++p) {
-    const float* from = x + int64_t(p) * stride * channels_in;
+    const float* from = x + int64_t(p) * stride * pixel_stride;
     float* to = folds > 1 ? pixel : out;
     const int columns = std::min(stride, width_in - p * stride);
     std::copy_n(from, channels_in, to);
     for (int tap = 1; tap < rows * columns; ++tap) {
-      const float* next = from + (int64_t(tap / columns) * width_in + tap % columns) * channels_in;
+      const float* next = from + (int64_t(tap / columns) * width_in + tap % columns) * pixel_stride;
       for (int i = 0; i < channels_in; ++i) to[i] += next[i];
     }
     const float count = float(rows * columns);

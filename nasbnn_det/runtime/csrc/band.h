@@ -1,0 +1,85 @@
+// What a band of pixels needs while it goes through the layers of a pass: tables, scratch memory, the layout of signs.
+#pragma once
+#include <algorithm>
+#include <vector>
+
+#include "plan.h"
+
+// Lays words in natural channel order out by the groups of the layer that reads them; pads become 0.
+inline void regroup(const uint32_t* natural, int64_t natural_words, int64_t pixels, int64_t left, int64_t right,
+             const NbLayer& reader, uint32_t* out, int64_t group_stride) {
+  const int64_t words = words_of(reader), channels = reader.in_channels / reader.groups;
+  for (int g = 0; g < reader.groups; ++g) {
+    uint32_t* row = out + g * group_stride;
+    std::fill_n(row, left * words, 0u);
+    row += left * words;
+    std::fill_n(row + pixels * words, right * words, 0u);
+    if (reader.groups == 1) {
+      std::copy_n(natural, pixels * words, row);
+      return;
+    }
+    for (int64_t p = 0; p < pixels; ++p) {
+      const uint32_t* pixel = natural + p * natural_words;
+      for (int64_t w = 0; w < words; ++w) {
+        const int64_t bit = g * channels + w * 32, from = bit / 32, shift = bit % 32;
+        const int64_t n = std::min<int64_t>(32, channels - w * 32);
+        uint32_t value = pixel[from] >> shift;
+        if (shift + n > 32) value |= pixel[from + 1] << (32 - shift);
+        *row++ = n == 32 ? value : value & ((1u << n) - 1);
+      }
+    }
+  }
+}
+
+// What all rows of a layer share.
+struct Prepared {
+  std::vector<int32_t> offsets;
+  std::vector<float> threshold;       // the next layer's sign is +1 from here on; in this layer's tiles
+  std::vector<int32_t> base;          // 1 x 1 layers inside a pass: dot product where no bit differs
+  std::vector<const int32_t*> bases;  // the same for every pixel
+};
+
+// Where the pixels of a band stand, relative to its first image's row.
+struct Tables {
+  std::vector<int64_t> position, map, head;  // in the band; in a map of the pass's output; in the first layer's input
+};
+
+// A worker's own memory for a band.
+struct Rows {
+  float *maps[2], *shortcut, *pixel, *window;
+  uint32_t *natural[2], *grouped;  // a layer reads one row of signs while it writes the other
+  int32_t* base;
+  const int32_t** bases;
+  int64_t* inputs;
+  int64_t pixels;
+  int64_t from = -1, to = -1;  // kernel rows that `base` was made for
+};
+
+struct RowSizes {
+  int64_t map, pixel, window, natural, grouped, base, pixels;
+
+  int64_t bytes() const {
+    return ceil_div(4 * (3 * map + pixel + window + 2 * natural + grouped + base) + 16 * pixels, 64) * 64 + 64 * 12;
+  }
+
+  Rows carve(char* memory) const {
+    auto take = [&memory](int64_t bytes) {
+      char* at = memory;
+      memory += ceil_div(bytes, 64) * 64;
+      ASAN_POISON_MEMORY_REGION(at + bytes, memory - at - bytes);
+      return at;
+    };
+    Rows r;
+    for (auto& m : r.maps) m = reinterpret_cast<float*>(take(4 * map));
+    r.shortcut = reinterpret_cast<float*>(take(4 * map));
+    r.pixel = reinterpret_cast<float*>(take(4 * pixel));
+    r.window = reinterpret_cast<float*>(take(4 * window));
+    for (auto& n : r.natural) n = reinterpret_cast<uint32_t*>(take(4 * natural));
+    r.grouped = reinterpret_cast<uint32_t*>(take(4 * grouped));
+    r.base = reinterpret_cast<int32_t*>(take(4 * base));
+    r.bases = reinterpret_cast<const int32_t**>(take(8 * pixels));
+    r.inputs = reinterpret_cast<int64_t*>(take(8 * pixels));
+    r.pixels = pixels;
+    return r;
+  }
+};
