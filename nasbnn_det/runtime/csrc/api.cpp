@@ -54,7 +54,8 @@ NB_API void nb_use_openmp(void* parallel, void* thread_number) { use_openmp(para
 // Gives back the memory kept between calls.
 NB_API void nb_free_workspaces() { drop_workspaces(); }
 
-// 0, or 1: no such path, 2: out of memory. The caller has checked sizes and pointers.
+// 0, or 1: no such path, 2: out of memory. The caller has checked sizes and pointers. With `dots`, the last layer gives its
+// bare dot products there, instead of its map.
 NB_API int nb_run(const char* path_name, const NbLayer* layers, int count, const NbInput* input, float* const* taps,
                   int32_t* dots, int threads) {
   const Path* path = find_path(path_name);

@@ -105,8 +105,7 @@ inline void binary_block(const Row& r, int group, int tile, int pixel) {
     for (int p = 0; p < P; ++p) {
       const int32_t* from = base[p] + at;
       int32_t* to = r.dots + r.out_pixels[pixel + p] * r.out_channels() + channel;
-      for (int i = 0; i < kTile; ++i) counts[p][i] = from[i] - 2 * counts[p][i];
-      std::memcpy(to, counts[p], n * sizeof(int32_t));
+      for (int i = 0; i < n; ++i) to[i] = from[i] - 2 * counts[p][i];
     }
     return;
   }
