@@ -6,7 +6,7 @@ data_root = 'data'
 pretrain_config = 'configs/nasb/nasb-pretrain-r18-tiny_1xb64-2e_imagefolder-32px.py'
 search_config = 'configs/nasb/nasb-search-r18-tiny_1xb64-6e_imagefolder-32px.py'
 finetune_config = 'configs/nasb/nasb-finetune-r18-tiny_1xb64-10e_imagefolder-32px.py'
-detector_config = 'configs/nasb/rtmdet_nasb-r18-tiny_1xb4-30e_coco-tiny-320px.py'
+detector_config = 'configs/nasb/rtmdet_nasb-r18-tiny_1xb4-60e_coco-tiny-320px.py'
 
 cls_data = {
     'train_dataloader.dataset.data_root': '{data_root}/cls_tiny',
