@@ -6,10 +6,10 @@ _base_ = [
     '../../_base_/default_runtime_det.py',
 ]
 
-max_epochs = 100
+max_epochs = 60
 # Width is what binary networks lack, and it is cheap in operations.
 model = dict(neck=dict(out_channels=128), bbox_head=dict(num_classes=80, in_channels=128, feat_channels=128))
-train_cfg = dict(max_epochs=max_epochs, val_interval=20)
+train_cfg = dict(max_epochs=max_epochs, val_interval=10)
 # Few images of many classes: the class predictors have further to go than on the made set.
 optim_wrapper = dict(optimizer=dict(lr=4e-3), paramwise_cfg=dict(custom_keys=dict(rtm_cls=dict(lr_mult=0.3))))
 param_scheduler = _base_.param_scheduler

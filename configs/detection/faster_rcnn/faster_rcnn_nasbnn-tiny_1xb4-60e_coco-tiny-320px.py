@@ -1,4 +1,4 @@
-# Beside rtmdet_nasbnn-tiny_1xb4-100e_coco-tiny-320px.py: the same backbone, schedule and images.
+# Beside rtmdet_nasbnn-tiny_1xb4-60e_coco-tiny-320px.py: the same backbone, schedule and images.
 _base_ = [
     '../../_base_/models/faster_rcnn_nasbnn_tiny.py',
     '../../_base_/datasets/coco_tiny_train.py',
@@ -6,8 +6,8 @@ _base_ = [
     '../../_base_/default_runtime_det.py',
 ]
 
-max_epochs = 100
-train_cfg = dict(max_epochs=max_epochs, val_interval=20)
+max_epochs = 60
+train_cfg = dict(max_epochs=max_epochs, val_interval=10)
 # The recipe names the predictors of RTMDet's head; here they are called otherwise.
 optim_wrapper = dict(
     optimizer=dict(lr=4e-3),
