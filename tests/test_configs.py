@@ -141,7 +141,7 @@ def test_every_detector_has_its_twin():
 
 
 @pytest.mark.parametrize('name', [
-    'rtmdet_nasbnn-57m_8xb16-100e_coco-320px', 'rtmdet_nasbnn-tiny_1xb4-60e_coco-tiny-320px',
+    'rtmdet_nasbnn-57m_8xb16-100e_coco-320px', 'rtmdet_nasbnn-tiny-wide_1xb4-60e_coco-tiny-train-320px',
     'retinanet_nasbnn-57m_8xb16-100e_coco-640px', 'ssd_nasbnn-57m_1xb16-24e_voc-320px',
     'faster_rcnn_nasbnn-57m_8xb2-24e_coco-800px'])
 def test_twins_have_the_same_parts_and_nothing_binary(name):

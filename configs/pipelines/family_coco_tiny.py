@@ -3,9 +3,9 @@
 data_root = 'data/coco_tiny'
 
 _configs = dict(
-    binary='configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb4-60e_coco-tiny-320px.py',
-    twin='configs/detection/rtmdet/rtmdet_nasbnn-tiny-fp_1xb4-60e_coco-tiny-320px.py',
-    faster_rcnn='configs/detection/faster_rcnn/faster_rcnn_nasbnn-tiny_1xb4-60e_coco-tiny-320px.py')
+    binary='configs/detection/rtmdet/rtmdet_nasbnn-tiny-wide_1xb4-60e_coco-tiny-train-320px.py',
+    twin='configs/detection/rtmdet/rtmdet_nasbnn-tiny-wide-fp_1xb4-60e_coco-tiny-train-320px.py',
+    faster_rcnn='configs/detection/faster_rcnn/faster_rcnn_nasbnn-tiny_1xb4-60e_coco-tiny-train-320px.py')
 _data = {
     'train_dataloader.dataset.data_root': '{data_root}',
     'val_dataloader.dataset.data_root': '{data_root}',

@@ -1,4 +1,4 @@
-# Beside rtmdet_nasbnn-tiny_1xb4-60e_coco-tiny-320px.py: the same backbone, schedule and images.
+# Beside rtmdet_nasbnn-tiny-wide_1xb4-60e_coco-tiny-train-320px.py: the same backbone, schedule and images.
 _base_ = [
     '../../_base_/models/faster_rcnn_nasbnn_tiny.py',
     '../../_base_/datasets/coco_tiny_train.py',
