@@ -35,8 +35,9 @@ inline void regroup(const uint32_t* natural, int64_t natural_words, int64_t pixe
 struct Prepared {
   std::vector<int32_t> offsets;
   std::vector<float> threshold;       // the next layer's sign is +1 from here on; in this layer's tiles
-  std::vector<int32_t> base;          // 1 x 1 layers inside a pass: dot product where no bit differs
-  std::vector<const int32_t*> bases;  // the same for every pixel
+  std::vector<float> base;            // 1 x 1 layers inside a pass: half the dot product where no bit differs
+  std::vector<const float*> bases;    // the same for every pixel
+  std::vector<int64_t> out_at, shortcut_at;  // where the pixels begin in its output, and in what its shortcut reads
 };
 
 // Where the pixels of a band stand, relative to its first image's row.
@@ -48,8 +49,8 @@ struct Tables {
 struct Rows {
   float *maps[2], *shortcut, *pixel, *window;
   uint32_t *natural[2], *grouped;  // a layer reads one row of signs while it writes the other
-  int32_t* base;
-  const int32_t** bases;
+  float* base;
+  const float** bases;
   int64_t* inputs;
   int64_t pixels;
   int64_t from = -1, to = -1;  // kernel rows that `base` was made for
@@ -76,8 +77,8 @@ struct RowSizes {
     r.window = reinterpret_cast<float*>(take(4 * window));
     for (auto& n : r.natural) n = reinterpret_cast<uint32_t*>(take(4 * natural));
     r.grouped = reinterpret_cast<uint32_t*>(take(4 * grouped));
-    r.base = reinterpret_cast<int32_t*>(take(4 * base));
-    r.bases = reinterpret_cast<const int32_t**>(take(8 * pixels));
+    r.base = reinterpret_cast<float*>(take(4 * base));
+    r.bases = reinterpret_cast<const float**>(take(8 * pixels));
     r.inputs = reinterpret_cast<int64_t*>(take(8 * pixels));
     r.pixels = pixels;
     return r;

@@ -37,10 +37,11 @@ class Runner {
     });
   }
 
-  void prepare(int i, const Pass& p, int64_t pixels, Prepared& out) const {
+  void prepare(int i, const Pass& p, const Tables& tables, Prepared& out) const {
     const NbLayer& l = plan_.layer(i);
     const bool head = i == p.first;
     const int64_t per_group = l.in_channels / l.groups;
+    place_pixels(i, p, tables, out);
     if (l.binary) {
       const int64_t words = words_of(l), row = head ? plan_.bit_row_stride(p) : 0;
       for (int ky = 0; ky < l.kernel_h; ++ky)
@@ -48,8 +49,8 @@ class Runner {
           for (int64_t w = 0; w < words; ++w)
             out.offsets.push_back(int32_t(ky * l.dilation_h * row + kx * l.dilation_w * words + w));
       if (!head) {
-        out.base.assign(tiled_channels(l), int32_t(per_group));
-        out.bases.assign(pixels, out.base.data());
+        out.base.assign(tiled_channels(l), 0.5f * float(per_group));
+        out.bases.assign(tables.position.size(), out.base.data());
       }
     } else {  // a window [channels][kernel_h][width] is copied for each row of a first layer
       for (int64_t c = 0; c < per_group; ++c)
@@ -63,6 +64,18 @@ class Runner {
       for (int64_t c = 0; c < l.out_channels; ++c)
         out.threshold[c / outputs * tiled + c % outputs] = -plan_.layer(i + 1).sign_shift[c];
     }
+  }
+
+  // Where the pixels of a band begin in a layer's output and in what its shortcut reads.
+  void place_pixels(int i, const Pass& p, const Tables& tables, Prepared& out) const {
+    const NbLayer& l = plan_.layer(i);
+    const bool head = i == p.first, last = i + 1 == p.last, dots = dots_ && i + 1 == plan_.count();
+    const bool whole = l.tap >= 0 || (last && p.output) || dots;
+    const int64_t stride = whole && l.tap < 0 && !dots ? p.output_stride : l.out_channels;
+    for (int64_t pixel : whole ? tables.map : tables.position) out.out_at.push_back(pixel * stride);
+    const bool made = l.in_channels > l.out_channels || (head && l.stride_h > 1);
+    const int64_t channels = made ? std::min(l.in_channels, l.out_channels) : head ? p.input_stride : 0;
+    for (int64_t pixel : made ? tables.position : tables.map) out.shortcut_at.push_back(pixel * channels);
   }
 
   Tables make_tables(const Pass& p, int64_t images) const {
@@ -95,9 +108,9 @@ class Runner {
     // As many images at once as fill a band, as long as every worker gets some bands.
     int64_t images = std::min(input_.batch, ceil_div(kBand, p.out.width));
     while (images > 1 && p.out.height * ceil_div(input_.batch, images) < 4 * threads_) images = (images + 1) / 2;
-    std::vector<Prepared> prepared(p.last - p.first);
-    for (int i = p.first; i < p.last; ++i) prepare(i, p, images * p.out.width, prepared[i - p.first]);
     const Tables tables = make_tables(p, images);
+    std::vector<Prepared> prepared(p.last - p.first);
+    for (int i = p.first; i < p.last; ++i) prepare(i, p, tables, prepared[i - p.first]);
     const RowSizes sizes = row_sizes(p, images);
     char* memory = space_.workers.get<char>(sizes.bytes() * threads_);
     std::vector<Rows> workers;
@@ -113,9 +126,9 @@ class Runner {
   void run_band(const Pass& p, const Pass* next, const std::vector<Prepared>& prepared, const Tables& tables, Rows& rows,
                 int64_t image, int64_t images, int64_t y) const {
     const int64_t width = p.out.width, row_pixel = (image * p.out.height + y) * width;
-    const float* map = nullptr;               // what the layer before this one left
-    const int64_t* map_pixels = nullptr;
-    const uint32_t* signs = nullptr;          // likewise, natural order
+    const float* map = nullptr;       // what the layer before this one left
+    const int64_t* map_at = nullptr;
+    const uint32_t* signs = nullptr;  // likewise, natural order
     for (int i = p.first; i < p.last; ++i) {
       const NbLayer& l = plan_.layer(i);
       const Prepared& ready = prepared[i - p.first];
@@ -131,17 +144,19 @@ class Runner {
       row.tile_stride = row.values * kTile;
       row.base = head ? rows.bases : ready.bases.data();
       row.inputs = head ? tables.head.data() : rows.inputs;
-      row.out_pixels = tables.position.data();
-      if (!head) point_input(l, map, map_pixels, signs, rows, row);
+      row.out_at = ready.out_at.data();
+      if (!head) point_input(l, map, map_at, signs, rows, row);
       else if (l.binary) binary_head(p, rows, image, y, row);
       else float_head(p, rows, image, images, y, row);
-      if (l.shortcut && head) head_shortcut(p, tables, rows, image, images, y, row);
-      else if (l.shortcut) point_shortcut(l, map, map_pixels, tables, rows, row);
+      if (l.shortcut) {
+        row.shortcut_channels = std::min(l.in_channels, l.out_channels);
+        row.shortcut_at = ready.shortcut_at.data();
+        if (head) head_shortcut(p, rows, image, images, y, row);
+        else point_shortcut(l, map, map_at, rows, row);
+      }
 
-      float* whole = l.tap >= 0 ? taps_[l.tap] : last ? p.output : nullptr;
-      if (whole || (dots_ && i + 1 == plan_.count())) row.out_pixels = tables.map.data();
-      row.out_stride = whole && l.tap < 0 ? p.output_stride : l.out_channels;
-      if (whole) row.out = whole + row_pixel * row.out_stride;
+      if (l.tap >= 0) row.out = taps_[l.tap] + row_pixel * l.out_channels;
+      else if (last && p.output) row.out = p.output + row_pixel * p.output_stride;
       else if (!last && plan_.is_read(i)) row.out = map == rows.maps[0] ? rows.maps[1] : rows.maps[0];
       if (dots_ && i + 1 == plan_.count()) row.dots = dots_ + row_pixel * l.out_channels;
       const bool writes_signs = !ready.threshold.empty();
@@ -157,18 +172,18 @@ class Runner {
                   plan_.right_pad(*next), plan_.head(*next), plan_.bit_row(*next, image + n, y),
                   plan_.bit_group_stride(*next));
       map = row.out;
-      map_pixels = row.out_pixels;
+      map_at = row.out_at;
       signs = row.signs;
     }
   }
 
   // Input of a 1 x 1 layer inside a pass: what the layer before it left.
-  void point_input(const NbLayer& l, const float* map, const int64_t* map_pixels, const uint32_t* signs, Rows& rows,
+  void point_input(const NbLayer& l, const float* map, const int64_t* map_at, const uint32_t* signs, Rows& rows,
                    Row& row) const {
     if (!l.binary) {
       row.input = map;
       row.group_stride = l.in_channels / l.groups;
-      for (int p = 0; p < row.pixels; ++p) rows.inputs[p] = map_pixels[p] * l.in_channels;
+      row.inputs = map_at;
       return;
     }
     const int64_t words = words_of(l);
@@ -198,12 +213,13 @@ class Runner {
   }
 
   // Columns of a kernel that lie outside the image meet zero words there, so their popcount is that of the weight's taps:
-  // base holds what that adds, and counts the bits that take part.
+  // base holds what that adds, and counts the bits that take part; half of both.
   void make_bases(const Pass& p, int64_t from, int64_t to, Rows& rows) const {
     const NbLayer& l = plan_.head(p);
     const int64_t channels = tiled_channels(l), per_group = l.in_channels / l.groups, width = p.out.width;
-    int32_t* base = rows.base;
-    std::fill_n(base, channels, int32_t((to - from) * l.kernel_w * per_group));
+    float* base = rows.base;
+    std::fill_n(base, channels, 0.5f * float((to - from) * l.kernel_w * per_group));
+    auto counts = [&](int64_t ky, int64_t kx) { return l.tap_counts + (ky * (l.kernel_w + 1) + kx) * channels; };
     for (int64_t x = 0; x < width; ++x) {
       const int64_t left = x * l.stride_w - l.pad_w;
       int64_t first = 0, end = l.kernel_w;
@@ -212,12 +228,13 @@ class Runner {
       rows.bases[x] = rows.base;
       if (first == 0 && end == l.kernel_w) continue;
       rows.bases[x] = base += channels;
-      auto counts = [&](int64_t ky, int64_t kx) { return l.tap_counts + (ky * (l.kernel_w + 1) + kx) * channels; };
-      auto inside = [&](int64_t c0, int64_t c1, int64_t c) {
-        return counts(to, c1)[c] - counts(from, c1)[c] - counts(to, c0)[c] + counts(from, c0)[c];
-      };
-      const int32_t bits = int32_t((to - from) * (end - first) * per_group);
-      for (int64_t c = 0; c < channels; ++c) base[c] = bits + 2 * (inside(0, l.kernel_w, c) - inside(first, end, c));
+      const float half = 0.5f * float((to - from) * (end - first) * per_group);
+      // Ones in all columns, less those inside; in a rectangle of taps they are a sum of four corners.
+      const int32_t *whole = counts(to, l.kernel_w), *above = counts(from, l.kernel_w);
+      const int32_t *right = counts(to, end), *above_right = counts(from, end);
+      const int32_t *lower = counts(to, first), *above_left = counts(from, first);
+      for (int64_t c = 0; c < channels; ++c)
+        base[c] = half + float(whole[c] - above[c] - right[c] + above_right[c] + lower[c] - above_left[c]);
     }
     for (int64_t i = width; i < rows.pixels; i += width) std::copy_n(rows.bases, width, rows.bases + i);
   }
@@ -234,7 +251,8 @@ class Runner {
           std::fill_n(out, width, 0.f);
           if (from < 0 || from >= in.height) continue;
           const float* x = in.data + n * in.stride_n + c * in.stride_c + from * in.stride_h;
-          for (int64_t i = 0; i < in.width; ++i) out[l.pad_w + i] = x[i * in.stride_w];
+          if (in.stride_w == 1) std::copy_n(x, in.width, out + l.pad_w);
+          else for (int64_t i = 0; i < in.width; ++i) out[l.pad_w + i] = x[i * in.stride_w];
         }
     row.input = rows.window;
     row.group_stride = l.in_channels / l.groups * l.kernel_h * width;
@@ -247,15 +265,11 @@ class Runner {
   }
 
   // The input itself where nothing is pooled or folded; channels are repeated where they are read.
-  void head_shortcut(const Pass& p, const Tables& tables, Rows& rows, int64_t image, int64_t images, int64_t y,
-                     Row& row) const {
+  void head_shortcut(const Pass& p, Rows& rows, int64_t image, int64_t images, int64_t y, Row& row) const {
     const NbLayer& l = plan_.head(p);
     const int64_t top = y * l.stride_h;
     const float* x = p.input + (image * p.in.height + top) * p.in.width * p.input_stride;
-    row.shortcut_channels = std::min(l.in_channels, l.out_channels);
     row.shortcut = x;
-    row.shortcut_stride = p.input_stride;
-    row.shortcut_pixels = tables.map.data();
     if (l.stride_h == 1 && l.in_channels <= l.out_channels) return;
     for (int64_t n = 0; n < images; ++n)
       path_.shortcut_row(x + n * p.in.area() * p.input_stride, p.input_stride,
@@ -263,23 +277,18 @@ class Runner {
                          int(p.out.width), l.out_channels, int(ceil_div(l.in_channels, l.out_channels)), rows.pixel,
                          rows.shortcut + n * p.out.width * row.shortcut_channels);
     row.shortcut = rows.shortcut;
-    row.shortcut_stride = row.shortcut_channels;
-    row.shortcut_pixels = tables.position.data();
   }
 
-  void point_shortcut(const NbLayer& l, const float* map, const int64_t* map_pixels, const Tables& tables, Rows& rows,
-                      Row& row) const {
-    row.shortcut_channels = std::min(l.in_channels, l.out_channels);
-    row.shortcut = map;
-    row.shortcut_stride = l.in_channels;
-    row.shortcut_pixels = map_pixels;
-    if (l.in_channels <= l.out_channels) return;
+  void point_shortcut(const NbLayer& l, const float* map, const int64_t* map_at, Rows& rows, Row& row) const {
+    if (l.in_channels <= l.out_channels) {
+      row.shortcut = map;
+      row.shortcut_at = map_at;
+      return;
+    }
     for (int p = 0; p < row.pixels; ++p)
-      path_.shortcut_row(map + map_pixels[p] * l.in_channels, 0, 1, 1, l.in_channels, 1, 1, l.out_channels,
+      path_.shortcut_row(map + map_at[p], 0, 1, 1, l.in_channels, 1, 1, l.out_channels,
                          int(ceil_div(l.in_channels, l.out_channels)), rows.pixel, rows.shortcut + p * l.out_channels);
     row.shortcut = rows.shortcut;
-    row.shortcut_stride = l.out_channels;
-    row.shortcut_pixels = tables.position.data();
   }
 
   const Plan& plan_;

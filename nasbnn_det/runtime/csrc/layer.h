@@ -25,19 +25,16 @@ struct Row {
   int64_t values;             // length of offsets
   const void* weight;         // tile 0, first value
   int64_t tile_stride;        // words from tile to tile
-  const int32_t* const* base; // binary: per pixel, the dot product where no bit differs, [groups * tiles * 32]
+  const float* const* base;   // binary: per pixel, half the dot product where no bit differs, [groups * tiles * 32]
   Epilogue epilogue;
-  const float* shortcut;      // [pixel][shortcut_stride], its channels repeated as far as needed, or null
-  const int64_t* shortcut_pixels;  // where each pixel stands in it
-  int64_t shortcut_channels, shortcut_stride;
-  float* out;                 // [pixel][out_stride] or null
-  int64_t out_stride;
-  int32_t* dots;              // [pixel][out_channels]: the plain dot products, instead of all that follows them; or null
-  const int64_t* out_pixels;  // where each pixel stands in them
+  const float* shortcut;      // its channels are repeated as far as needed; or null
+  const int64_t* shortcut_at;  // where each pixel begins in it
+  int64_t shortcut_channels;
+  float* out;                 // or null
+  int32_t* dots;              // the plain dot products, instead of all that follows them; or null
+  const int64_t* out_at;      // where each pixel begins in them
   uint32_t* signs;            // [pixels][sign_words], natural order of channels, or null
   int64_t sign_words;
-
-  int64_t out_channels() const { return int64_t(groups) * out_per_group; }
 };
 
 // One implementation of the kernels, for one instruction set.

@@ -11,7 +11,6 @@ struct Avx2 {
   static constexpr int kFloats = 8;
   static constexpr int kRealPixels = 2;
   static constexpr int kPixels = 4;
-  static constexpr int kLanes = 16;
   static constexpr int64_t kByteRounds = 31;  // a byte counts at most 8 a round
 
   static inline __m256i bytes(__m256i x) {
@@ -27,9 +26,16 @@ struct Avx2 {
     return _mm256_madd_epi16(_mm256_maddubs_epi16(x, _mm256_set1_epi8(1)), _mm256_set1_epi16(1));
   }
 
-  template <int P>
-  static inline void count(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
-                           const uint32_t* weight, int /* channels */, int32_t* counts) {
+  template <int P, int V>
+  static NB_INLINE void count(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
+                              const uint32_t* weight, Ints (&counts)[P][V]) {
+    for (int v = 0; v < V; v += 2) count_two<P, V>(inputs, offsets, values, weight + v * kFloats, counts, v);
+  }
+
+  // Of vectors v and v + 1.
+  template <int P, int V>
+  static NB_INLINE void count_two(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
+                                  const uint32_t* weight, Ints (&counts)[P][V], int v) {
     __m256i totals[P][2];
     for (int p = 0; p < P; ++p) totals[p][0] = totals[p][1] = _mm256_setzero_si256();
     for (int64_t start = 0; start < values; start += kByteRounds) {
@@ -48,11 +54,10 @@ struct Avx2 {
         }
       }
       for (int p = 0; p < P; ++p)
-        for (int v = 0; v < 2; ++v) totals[p][v] = _mm256_add_epi32(totals[p][v], widen(sums[p][v]));
+        for (int i = 0; i < 2; ++i) totals[p][i] = _mm256_add_epi32(totals[p][i], widen(sums[p][i]));
     }
     for (int p = 0; p < P; ++p)
-      for (int v = 0; v < 2; ++v)
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(counts + p * kTile + 8 * v), totals[p][v]);
+      for (int i = 0; i < 2; ++i) counts[p][v + i] = Ints(totals[p][i]);
   }
 
   static inline uint32_t at_least(Floats a, Floats b) {

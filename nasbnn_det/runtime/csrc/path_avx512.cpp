@@ -11,18 +11,10 @@ struct Avx512 {
   static constexpr int kFloats = 16;
   static constexpr int kRealPixels = 4;
   static constexpr int kPixels = 5;
-  static constexpr int kLanes = 32;
-
-  template <int P>
-  static inline void count(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
-                           const uint32_t* weight, int channels, int32_t* counts) {
-    if (channels > 16) count_vectors<P, 2>(inputs, offsets, values, weight, counts);
-    else count_vectors<P, 1>(inputs, offsets, values, weight, counts);
-  }
 
   template <int P, int V>
-  static inline void count_vectors(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
-                                   const uint32_t* weight, int32_t* counts) {
+  static NB_INLINE void count(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
+                              const uint32_t* weight, Ints (&counts)[P][V]) {
     __m512i sums[P][V];
     for (int p = 0; p < P; ++p)
       for (int v = 0; v < V; ++v) sums[p][v] = _mm512_setzero_si512();
@@ -39,7 +31,7 @@ struct Avx512 {
       }
     }
     for (int p = 0; p < P; ++p)
-      for (int v = 0; v < V; ++v) _mm512_storeu_si512(counts + p * kTile + 16 * v, sums[p][v]);
+      for (int v = 0; v < V; ++v) counts[p][v] = Ints(sums[p][v]);
   }
 
   static inline uint32_t at_least(Floats a, Floats b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }

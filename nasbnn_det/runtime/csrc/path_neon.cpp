@@ -11,12 +11,18 @@ struct Neon {
   static constexpr int kFloats = 4;
   static constexpr int kRealPixels = 2;
   static constexpr int kPixels = 4;
-  static constexpr int kLanes = 16;
   static constexpr int64_t kByteRounds = 31;  // a byte counts at most 8 a round
 
-  template <int P>
-  static inline void count(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
-                           const uint32_t* weight, int /* channels */, int32_t* counts) {
+  template <int P, int V>
+  static NB_INLINE void count(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
+                              const uint32_t* weight, Ints (&counts)[P][V]) {
+    for (int v = 0; v < V; v += 4) count_four<P, V>(inputs, offsets, values, weight + v * kFloats, counts, v);
+  }
+
+  // Of vectors `first` to `first + 3`.
+  template <int P, int V>
+  static NB_INLINE void count_four(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
+                                   const uint32_t* weight, Ints (&counts)[P][V], int first) {
     uint32x4_t totals[P][4];
     for (int p = 0; p < P; ++p)
       for (int v = 0; v < 4; ++v) totals[p][v] = vdupq_n_u32(0);
@@ -39,7 +45,7 @@ struct Neon {
         for (int v = 0; v < 4; ++v) totals[p][v] = vpadalq_u16(totals[p][v], vpaddlq_u8(sums[p][v]));
     }
     for (int p = 0; p < P; ++p)
-      for (int v = 0; v < 4; ++v) vst1q_s32(counts + p * kTile + 4 * v, vreinterpretq_s32_u32(totals[p][v]));
+      for (int v = 0; v < 4; ++v) counts[p][first + v] = Ints(totals[p][v]);
   }
 
   static inline uint32_t at_least(Floats a, Floats b) {

@@ -9,7 +9,6 @@ struct Portable {
   static constexpr int kFloats = 4;
   static constexpr int kRealPixels = 2;
   static constexpr int kPixels = 4;
-  static constexpr int kLanes = 8;
 
   static inline uint32_t ones(uint32_t x) {
     x -= x >> 1 & 0x55555555u;
@@ -18,17 +17,24 @@ struct Portable {
     return x * 0x01010101u >> 24;
   }
 
-  template <int P>
-  static inline void count(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
-                           const uint32_t* weight, int /* channels */, int32_t* counts) {
+  template <int P, int V>
+  static NB_INLINE void count(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
+                              const uint32_t* weight, Ints (&counts)[P][V]) {
+    for (int v = 0; v < V; v += 2) count_two<P, V>(inputs, offsets, values, weight + v * kFloats, counts, v);
+  }
+
+  // Of vectors v and v + 1.
+  template <int P, int V>
+  static NB_INLINE void count_two(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
+                                  const uint32_t* weight, Ints (&counts)[P][V], int v) {
+    constexpr int kLanes = 2 * kFloats;
     uint32_t sums[P][kLanes] = {};
     for (int64_t k = 0; k < values; ++k, weight += kTile)
       for (int p = 0; p < P; ++p) {
         const uint32_t bits = inputs[p][offsets[k]];
         for (int lane = 0; lane < kLanes; ++lane) sums[p][lane] += ones(bits ^ weight[lane]);
       }
-    for (int p = 0; p < P; ++p)
-      for (int lane = 0; lane < kLanes; ++lane) counts[p * kTile + lane] = int32_t(sums[p][lane]);
+    for (int p = 0; p < P; ++p) std::memcpy(&counts[p][v], sums[p], sizeof sums[p]);
   }
 
   static inline uint32_t at_least(Floats a, Floats b) {

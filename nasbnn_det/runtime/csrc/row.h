@@ -4,8 +4,7 @@
 //   Floats, Ints                   the machine's vectors, as vector types of the compiler; kFloats numbers each
 //   kPixels                        pixels that a block of popcounts covers at most
 //   kRealPixels                    likewise for real weights
-//   kLanes                         output channels it covers, a divisor of 32
-//   count<P>(...)                  differing bits of P pixels and kLanes output channels, of which `channels` are wanted
+//   count<P, V>(...)               differing bits of P pixels and the first V vectors of a tile's output channels
 //   at_least(a, b)                 one bit per pair of numbers, 1 where a >= b; x + shift >= 0 is the same as x >= -shift
 //   load_some(p, n)                the first n <= kFloats numbers, zeros behind them
 //   load_wrapped(p, from, size, n) n <= kFloats numbers from p[from] on; behind p[size - 1] follows p[0]
@@ -18,7 +17,12 @@
 
 #include "layer.h"
 
+#define NB_INLINE __attribute__((always_inline)) inline
+
 namespace {
+
+template <int N>
+using Number = std::integral_constant<int, N>;
 
 template <class Vector, class T>
 inline Vector load(const T* p) {
@@ -34,154 +38,194 @@ inline void put_bits(uint32_t* words, int64_t channel, uint32_t bits, int n) {
   if (shift + n > 32) words[word + 1] |= bits >> (32 - shift);
 }
 
-// Everything behind the convolution for P pixels and one vector of channels, of which n exist: scale, shift, shortcut,
-// PReLU, output and the signs that the next layer reads. `sums(p)` is what the convolution gave. Multiplications and
-// additions are rounded one by one (no contraction), so that all paths and the PyTorch reference agree to the last bit.
-template <class Simd, int P, class Sums>
-inline void finish(const Row& r, int pixel, int64_t channel, int64_t at, int n, int place, uint32_t (&signs)[P],
-                   Sums sums) {
+// What follows the convolution, as far as it is known for a whole row. The usual forms have an output and an activation.
+enum class Form { kGeneral, kPlain, kSigns, kShortcut, kShortcutSigns };
+
+// 32 output channels of a group, of which `channels` exist.
+struct Tile {
+  int64_t at;       // where its numbers begin in everything that is laid out in tiles
+  int64_t channel;  // its first output channel
+  int channels;
+  int64_t input;    // of its group, in words
+  int64_t shortcut;  // where its channels begin in a pixel of the shortcut
+  Form form;
+};
+
+inline Form form_of(const Row& r, const Tile& t) {
+  const Epilogue& e = r.epilogue;
+  const bool whole = t.channels == kTile || t.channels == kTile / 2;
+  const bool wraps = r.shortcut && t.shortcut + t.channels > r.shortcut_channels;
+  if (r.dots || !r.out || !e.slope || wraps || !whole) return Form::kGeneral;
+  if (r.shortcut) return e.threshold ? Form::kShortcutSigns : Form::kShortcut;
+  return e.threshold ? Form::kSigns : Form::kPlain;
+}
+
+// Everything behind the convolution for P pixels and V vectors of channels: scale, shift, shortcut, PReLU, output and the
+// signs that the next layer reads. `sums(p, v)` is what the convolution gave, over `factor`. Multiplications and additions
+// are rounded one by one (no contraction), so that all paths and the PyTorch reference agree to the last bit.
+template <class Simd, int P, int V, bool kShortcut, bool kSigns, class Sums>
+NB_INLINE void finish_usual(const Row& r, const Tile& t, int pixel, float factor, Sums sums) {
   using Floats = typename Simd::Floats;
+  // Copies: the compiler can't know that no output overwrites the originals.
   const Epilogue e = r.epilogue;
-  const bool whole = n >= Simd::kFloats;
-  const Floats scale = load<Floats>(e.scale + at), shift = load<Floats>(e.shift + at);
-  const Floats slope = e.slope ? load<Floats>(e.slope + at) : Floats{};
-  const Floats bias = e.slope ? load<Floats>(e.bias_out + at) : Floats{};
-  const Floats threshold = e.threshold ? load<Floats>(e.threshold + at) : Floats{};
-  const int64_t width = r.out_stride, repeat = r.shortcut_channels, stride = r.shortcut_stride;
-  float* const out = r.out ? r.out + channel : nullptr;
-  const int64_t* const to = r.out_pixels + pixel;
-  // A shortcut of fewer channels begins again behind its last one.
-  const float* const shortcut = r.shortcut;
-  const int64_t* const source = r.shortcut_pixels + pixel;
-  const int64_t from = r.shortcut ? channel % repeat : 0;
-  const int some = std::min(n, Simd::kFloats);
-  const bool wraps = from + some > repeat;
-  const auto pixels = [&](auto usual) {
-    constexpr bool kUsual = decltype(usual)::value;  // everything is there: no questions
+  const int64_t at = t.at, channel = t.channel;
+  const int64_t* const out_at = r.out_at + pixel;
+  const int64_t* const shortcut_at = kShortcut ? r.shortcut_at + pixel : nullptr;
+  const float* const shortcut = kShortcut ? r.shortcut + t.shortcut : nullptr;
+  float* const out = r.out + channel;
+  uint32_t signs[P] = {};
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) {
+    const int first = v * Simd::kFloats;
+    const Floats scale = load<Floats>(e.scale + at + first) * factor, shift = load<Floats>(e.shift + at + first);
+    const Floats slope = load<Floats>(e.slope + at + first), bias = load<Floats>(e.bias_out + at + first);
+    const Floats threshold = kSigns ? load<Floats>(e.threshold + at + first) : Floats{};
 #pragma GCC unroll 5
     for (int p = 0; p < P; ++p) {
-      Floats y = sums(p) * scale + shift;
-      if (kUsual) y += load<Floats>(shortcut + source[p] * stride + from);
-      else if (shortcut && wraps) y += Simd::load_wrapped(shortcut + source[p] * stride, from, repeat, some);
-      else if (shortcut) y += Simd::load_some(shortcut + source[p] * stride + from, some);
-      if (kUsual || e.slope) y = (y > 0 ? y : y * slope) + bias;
-      if (kUsual) std::memcpy(out + to[p] * width, &y, sizeof y);
-      else if (out) Simd::store_some(out + to[p] * width, y, some);
-      if (kUsual || e.threshold) signs[p] |= Simd::at_least(y, threshold) << place;
+      Floats y = sums(p, v) * scale + shift;
+      if (kShortcut) y += load<Floats>(shortcut + shortcut_at[p] + first);
+      y = (y > 0 ? y : y * slope) + bias;
+      std::memcpy(out + out_at[p] + first, &y, sizeof y);
+      if (kSigns) signs[p] |= Simd::at_least(y, threshold) << first;
     }
-  };
-  if (whole && shortcut && !wraps && e.slope && out && e.threshold) pixels(std::true_type{});
-  else pixels(std::false_type{});
-}
-
-// The same for a whole tile, of which n channels exist; `sums(p, first)` from channel `first` of the tile on.
-template <class Simd, int P, class Sums>
-inline void finish_tile(const Row& r, int pixel, int64_t channel, int64_t at, int n, Sums sums) {
-  uint32_t signs[P] = {};
-#pragma GCC unroll 2
-  for (int first = 0; first < kTile; first += Simd::kFloats) {
-    if (first >= n) break;
-    finish<Simd, P>(r, pixel, channel + first, at + first, n - first, first, signs, [&](int p) { return sums(p, first); });
   }
-  if (!r.signs) return;
-  const uint32_t mask = n == kTile ? ~0u : (1u << n) - 1;
-  for (int p = 0; p < P; ++p) put_bits(r.signs + (pixel + p) * r.sign_words, channel, signs[p] & mask, n);
+  if (!kSigns) return;
+  const int64_t stride = r.sign_words;
+  uint32_t* const words = r.signs + pixel * stride;
+  if (t.channels == kTile && channel % 32 == 0)
+    for (int p = 0; p < P; ++p) words[p * stride + channel / 32] = signs[p];
+  else
+    for (int p = 0; p < P; ++p) put_bits(words + p * stride, channel, signs[p], t.channels);
 }
 
-template <class Simd, int P>
-inline void binary_block(const Row& r, int group, int tile, int pixel) {
-  alignas(64) int32_t counts[P][kTile];
-  const int64_t index = group * ceil_div(r.out_per_group, kTile) + tile, at = index * kTile;
-  const int n = std::min(kTile, r.out_per_group - tile * kTile);
-  const int64_t channel = int64_t(group) * r.out_per_group + tile * kTile;
-  const uint32_t* inputs[P];
+// The same in any case.
+template <class Simd, int P, int V>
+void finish_general(const Row& r, const Tile& t, int pixel, float factor, const typename Simd::Floats (&sums)[P][V]) {
+  using Floats = typename Simd::Floats;
+  using Ints = typename Simd::Ints;
+  const Epilogue& e = r.epilogue;
+  const int64_t repeat = r.shortcut_channels;
+  for (int p = 0; p < P; ++p) {
+    uint32_t signs = 0;
+    for (int v = 0; v < V; ++v) {
+      const int first = v * Simd::kFloats, n = std::min(t.channels - first, Simd::kFloats);
+      if (n <= 0) break;
+      Floats y = sums[p][v];
+      if (r.dots) {  // asked for instead of everything else
+        const Ints dots = __builtin_convertvector(y * factor, Ints);
+        std::memcpy(r.dots + r.out_at[pixel + p] + t.channel + first, &dots, n * sizeof(int32_t));
+        continue;
+      }
+      y = y * (load<Floats>(e.scale + t.at + first) * factor) + load<Floats>(e.shift + t.at + first);
+      if (r.shortcut) {  // one of fewer channels begins again behind its last one
+        const float* added = r.shortcut + r.shortcut_at[pixel + p];
+        const int64_t from = (t.shortcut + first) % repeat;
+        y += from + n > repeat ? Simd::load_wrapped(added, from, repeat, n) : Simd::load_some(added + from, n);
+      }
+      if (e.slope) y = (y > 0 ? y : y * load<Floats>(e.slope + t.at + first)) + load<Floats>(e.bias_out + t.at + first);
+      if (r.out) Simd::store_some(r.out + r.out_at[pixel + p] + t.channel + first, y, n);
+      if (e.threshold) signs |= Simd::at_least(y, load<Floats>(e.threshold + t.at + first)) << first;
+    }
+    if (!r.signs || r.dots) continue;
+    const uint32_t mask = t.channels == kTile ? ~0u : (1u << t.channels) - 1;
+    put_bits(r.signs + (pixel + p) * r.sign_words, t.channel, signs & mask, t.channels);
+  }
+}
+
+template <class Simd, int P, int V, class Sums>
+NB_INLINE void finish(const Row& r, const Tile& t, int pixel, float factor, Sums sums) {
+  switch (t.form) {
+    case Form::kShortcutSigns: return finish_usual<Simd, P, V, true, true>(r, t, pixel, factor, sums);
+    case Form::kShortcut: return finish_usual<Simd, P, V, true, false>(r, t, pixel, factor, sums);
+    case Form::kSigns: return finish_usual<Simd, P, V, false, true>(r, t, pixel, factor, sums);
+    case Form::kPlain: return finish_usual<Simd, P, V, false, false>(r, t, pixel, factor, sums);
+    case Form::kGeneral: break;
+  }
+  typename Simd::Floats all[P][V];
   for (int p = 0; p < P; ++p)
-    inputs[p] = static_cast<const uint32_t*>(r.input) + group * r.group_stride + r.inputs[pixel + p];
-  const uint32_t* weight = static_cast<const uint32_t*>(r.weight) + index * r.tile_stride;
-  for (int lane = 0; lane < n; lane += Simd::kLanes)
-    Simd::template count<P>(inputs, r.offsets, r.values, weight + lane, n - lane, &counts[0][lane]);
-  const int32_t* const* base = r.base + pixel;
-  if (r.dots) {  // asked for instead of everything else
-    for (int p = 0; p < P; ++p) {
-      const int32_t* from = base[p] + at;
-      int32_t* to = r.dots + r.out_pixels[pixel + p] * r.out_channels() + channel;
-      for (int i = 0; i < n; ++i) to[i] = from[i] - 2 * counts[p][i];
-    }
-    return;
-  }
-  finish_tile<Simd, P>(r, pixel, channel, at, n, [&](int p, int first) {
-    using Ints = typename Simd::Ints;
-    const Ints dots = load<Ints>(base[p] + at + first) - 2 * load<Ints>(counts[p] + first);
-    return __builtin_convertvector(dots, typename Simd::Floats);
+    for (int v = 0; v < V; ++v) all[p][v] = sums(p, v);
+  finish_general<Simd, P, V>(r, t, pixel, factor, all);
+}
+
+// Differing bits to dot products: base - 2 * counts. Half of it is as exact, and saves the doubling.
+template <class Simd, int P, int V>
+void binary_block(const Row& r, const Tile& t, int pixel) {
+  using Floats = typename Simd::Floats;
+  const uint32_t* inputs[P];
+  for (int p = 0; p < P; ++p) inputs[p] = static_cast<const uint32_t*>(r.input) + t.input + r.inputs[pixel + p];
+  typename Simd::Ints counts[P][V];
+  Simd::template count<P, V>(inputs, r.offsets, r.values,
+                             static_cast<const uint32_t*>(r.weight) + t.at / kTile * r.tile_stride, counts);
+  const float* const* const base = r.base + pixel;
+  const int64_t at = t.at;
+  finish<Simd, P, V>(r, t, pixel, 2.f, [&](int p, int v) {
+    return load<Floats>(base[p] + at + v * Simd::kFloats) - __builtin_convertvector(counts[p][v], Floats);
   });
 }
 
-template <class Simd, int P>
-inline void float_block(const Row& r, int group, int tile, int pixel) {
+template <class Simd, int P, int V>
+void float_block(const Row& r, const Tile& t, int pixel) {
   using Floats = typename Simd::Floats;
-  constexpr int kParts = kTile / Simd::kFloats;
-  Floats sums[P][kParts] = {};
-  const int64_t index = group * ceil_div(r.out_per_group, kTile) + tile;
-  const int n = std::min(kTile, r.out_per_group - tile * kTile);
-  const int64_t channel = int64_t(group) * r.out_per_group + tile * kTile;
+  Floats sums[P][V] = {};
   const float* inputs[P];
-  for (int p = 0; p < P; ++p)
-    inputs[p] = static_cast<const float*>(r.input) + group * r.group_stride + r.inputs[pixel + p];
-  const float* weight = static_cast<const float*>(r.weight) + index * r.tile_stride;
+  for (int p = 0; p < P; ++p) inputs[p] = static_cast<const float*>(r.input) + t.input + r.inputs[pixel + p];
+  const float* weight = static_cast<const float*>(r.weight) + t.at / kTile * r.tile_stride;
   for (int64_t k = 0; k < r.values; ++k, weight += kTile) {
     const int64_t offset = r.offsets[k];
-    for (int part = 0; part < kParts; ++part) {
-      const Floats w = load<Floats>(weight + part * Simd::kFloats);
-      for (int p = 0; p < P; ++p) sums[p][part] += w * inputs[p][offset];
+    for (int v = 0; v < V; ++v) {
+      const Floats w = load<Floats>(weight + v * Simd::kFloats);
+      for (int p = 0; p < P; ++p) sums[p][v] += w * inputs[p][offset];
     }
   }
-  finish_tile<Simd, P>(r, pixel, channel, index * kTile, n,
-                       [&](int p, int first) { return sums[p][first / Simd::kFloats]; });
+  finish<Simd, P, V>(r, t, pixel, 1.f, [&](int p, int v) { return sums[p][v]; });
 }
 
-// Calls block(P) over a row in near-equal blocks of at most `most` pixels.
-template <class Block>
-inline void in_blocks(int pixels, int most, Block block) {
-  const int blocks = int(ceil_div(pixels, most));
-  for (int i = 0, pixel = 0; i < blocks; ++i) {
-    const int size = (pixels - pixel) / (blocks - i);
-    block(pixel, size);
-    pixel += size;
-  }
+// Calls block(first pixel, P, V) over a row, in near-equal blocks of at most kMost pixels, P and V as types: V vectors are half
+// a tile where that is enough.
+template <class Simd, int kMost, class Block>
+inline void in_blocks(const Row& r, Block block) {
+  constexpr int kParts = kTile / Simd::kFloats;
+  const int tiles = int(ceil_div(r.out_per_group, kTile)), blocks = int(ceil_div(r.pixels, kMost));
+  for (int group = 0; group < r.groups; ++group)
+    for (int i = 0; i < tiles; ++i) {
+      Tile t{};
+      t.at = (int64_t(group) * tiles + i) * kTile;
+      t.channel = int64_t(group) * r.out_per_group + i * kTile;
+      t.channels = std::min(kTile, r.out_per_group - i * kTile);
+      t.input = group * r.group_stride;
+      t.shortcut = r.shortcut ? t.channel % r.shortcut_channels : 0;
+      t.form = form_of(r, t);
+      const auto row = [&](auto vectors) {
+        for (int b = 0, pixel = 0, size; b < blocks; ++b, pixel += size) {
+          size = (r.pixels - pixel) / (blocks - b);
+          switch (size) {
+            case 1: block(t, pixel, Number<1>{}, vectors); break;
+            case 2: block(t, pixel, Number<2>{}, vectors); break;
+            case 3: block(t, pixel, Number<std::min(3, kMost)>{}, vectors); break;
+            case 4: block(t, pixel, Number<std::min(4, kMost)>{}, vectors); break;
+            default: block(t, pixel, Number<kMost>{}, vectors);
+          }
+        }
+      };
+      if (t.channels <= kTile / 2) row(Number<kParts / 2>{});
+      else row(Number<kParts>{});
+    }
 }
 
 template <class Simd>
 void binary_row(const Row& r) {
   if (r.signs) std::fill_n(r.signs, r.pixels * r.sign_words, 0u);
-  const int tiles = int(ceil_div(r.out_per_group, kTile));
-  for (int group = 0; group < r.groups; ++group)
-    for (int tile = 0; tile < tiles; ++tile)
-      in_blocks(r.pixels, Simd::kPixels, [&](int pixel, int size) {
-        switch (size) {
-          case 1: return binary_block<Simd, 1>(r, group, tile, pixel);
-          case 2: return binary_block<Simd, 2>(r, group, tile, pixel);
-          case 3: return binary_block<Simd, 3>(r, group, tile, pixel);
-          case 4: return binary_block<Simd, 4>(r, group, tile, pixel);
-          default: break;
-        }
-        if constexpr (Simd::kPixels > 4) binary_block<Simd, 5>(r, group, tile, pixel);
-      });
+  in_blocks<Simd, Simd::kPixels>(r, [&](const Tile& t, int pixel, auto pixels, auto vectors) {
+    binary_block<Simd, decltype(pixels)::value, decltype(vectors)::value>(r, t, pixel);
+  });
 }
 
 template <class Simd>
 void float_row(const Row& r) {
   if (r.signs) std::fill_n(r.signs, r.pixels * r.sign_words, 0u);
-  const int tiles = int(ceil_div(r.out_per_group, kTile));
-  for (int group = 0; group < r.groups; ++group)
-    for (int tile = 0; tile < tiles; ++tile)
-      in_blocks(r.pixels, Simd::kRealPixels, [&](int pixel, int size) {
-        switch (size) {
-          case 1: return float_block<Simd, 1>(r, group, tile, pixel);
-          case 2: return float_block<Simd, 2>(r, group, tile, pixel);
-          case 3: return float_block<Simd, 3>(r, group, tile, pixel);
-          case 4: return float_block<Simd, 4>(r, group, tile, pixel);
-        }
-      });
+  in_blocks<Simd, Simd::kRealPixels>(r, [&](const Tile& t, int pixel, auto pixels, auto vectors) {
+    float_block<Simd, decltype(pixels)::value, decltype(vectors)::value>(r, t, pixel);
+  });
 }
 
 template <class Simd>
@@ -209,30 +253,40 @@ inline Floats load_wrapped_of(const float* p, int64_t from, int64_t size, int n)
   return v;
 }
 
+// Average of the pixels of a window, summed one after another.
+inline void average(const float* x, int64_t pixel_stride, int64_t row_stride, int rows, int columns, int channels,
+                    float* __restrict out) {
+  if (rows == 2 && columns == 2) {  // in one go, the same sums
+    const float *a = x, *b = x + pixel_stride, *c = x + row_stride, *d = c + pixel_stride;
+    for (int i = 0; i < channels; ++i) out[i] = (a[i] + b[i] + c[i] + d[i]) / 4.f;
+    return;
+  }
+  std::copy_n(x, channels, out);
+  for (int tap = 1; tap < rows * columns; ++tap) {
+    const float* next = x + tap / columns * row_stride + tap % columns * pixel_stride;
+    for (int i = 0; i < channels; ++i) out[i] += next[i];
+  }
+  if (rows * columns > 1)
+    for (int i = 0; i < channels; ++i) out[i] /= float(rows * columns);
+}
+
+// Average of the `folds` channels of a pixel that meet in one; a channel behind the last one is the first again.
+inline void fold(const float* pixel, int channels_in, int channels_out, int folds, float* __restrict out) {
+  for (int f = 0, begin = 0; f < folds; ++f)
+    for (int i = 0, n; i < channels_out; i += n, begin = (begin + n) % channels_in) {
+      n = std::min(channels_out - i, channels_in - begin);
+      for (int k = 0; k < n; ++k) out[i + k] = f ? out[i + k] + pixel[begin + k] : pixel[begin + k];
+    }
+  for (int i = 0; i < channels_out; ++i) out[i] /= float(folds);
+}
+
 inline void shortcut_row(const float* x, int64_t pixel_stride, int rows, int width_in, int channels_in, int stride,
                          int width_out, int channels_out, int folds, float* pixel, float* out) {
-  for (int p = 0; p < width_out; ++p) {
-    const float* from = x + int64_t(p) * stride * pixel_stride;
-    float* to = folds > 1 ? pixel : out;
+  for (int p = 0; p < width_out; ++p, x += stride * pixel_stride) {
     const int columns = std::min(stride, width_in - p * stride);
-    std::copy_n(from, channels_in, to);
-    for (int tap = 1; tap < rows * columns; ++tap) {
-      const float* next = from + (int64_t(tap / columns) * width_in + tap % columns) * pixel_stride;
-      for (int i = 0; i < channels_in; ++i) to[i] += next[i];
-    }
-    const float count = float(rows * columns);
-    if (count > 1)
-      for (int i = 0; i < channels_in; ++i) to[i] /= count;
-    if (folds == 1) {
-      out += channels_in;
-      continue;
-    }
-    for (int i = 0; i < channels_out; ++i) {
-      float sum = pixel[i % channels_in];
-      for (int f = 1; f < folds; ++f) sum += pixel[(f * channels_out + i) % channels_in];
-      out[i] = sum / float(folds);
-    }
-    out += channels_out;
+    average(x, pixel_stride, width_in * pixel_stride, rows, columns, channels_in, folds > 1 ? pixel : out);
+    if (folds > 1) fold(pixel, channels_in, channels_out, folds, out);
+    out += folds > 1 ? channels_out : channels_in;
   }
 }
 
