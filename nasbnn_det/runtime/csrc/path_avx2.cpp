@@ -36,28 +36,25 @@ struct Avx2 {
   template <int P, int V>
   static NB_INLINE void count_two(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
                                   const uint32_t* weight, Ints (&counts)[P][V], int v) {
-    __m256i totals[P][2];
-    for (int p = 0; p < P; ++p) totals[p][0] = totals[p][1] = _mm256_setzero_si256();
+    __m256i totals[P][2], sums[P][2];
+    const auto each = [](auto f) NB_INLINED { repeat<P>([&](auto p) NB_INLINED { f(p, Number<0>{}), f(p, Number<1>{}); }); };
+    each([&](auto p, auto i) NB_INLINED { totals[p][i] = _mm256_setzero_si256(); });
     for (int64_t start = 0; start < values; start += kByteRounds) {
       const int64_t end = std::min(values, start + kByteRounds);
-      __m256i sums[P][2];
-      for (int p = 0; p < P; ++p) sums[p][0] = sums[p][1] = _mm256_setzero_si256();
+      each([&](auto p, auto i) NB_INLINED { sums[p][i] = _mm256_setzero_si256(); });
       for (int64_t k = start; k < end; ++k, weight += kTile) {
         const __m256i w0 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weight));
         const __m256i w1 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weight + 8));
         const int64_t offset = offsets[k];
-#pragma GCC unroll 4
-        for (int p = 0; p < P; ++p) {
+        repeat<P>([&](auto p) NB_INLINED {
           const __m256i bits = _mm256_set1_epi32(inputs[p][offset]);
           sums[p][0] = _mm256_add_epi8(sums[p][0], bytes(_mm256_xor_si256(bits, w0)));
           sums[p][1] = _mm256_add_epi8(sums[p][1], bytes(_mm256_xor_si256(bits, w1)));
-        }
+        });
       }
-      for (int p = 0; p < P; ++p)
-        for (int i = 0; i < 2; ++i) totals[p][i] = _mm256_add_epi32(totals[p][i], widen(sums[p][i]));
+      each([&](auto p, auto i) NB_INLINED { totals[p][i] = _mm256_add_epi32(totals[p][i], widen(sums[p][i])); });
     }
-    for (int p = 0; p < P; ++p)
-      for (int i = 0; i < 2; ++i) counts[p][v + i] = Ints(totals[p][i]);
+    each([&](auto p, auto i) NB_INLINED { counts[p][v + i] = Ints(totals[p][i]); });
   }
 
   static inline uint32_t at_least(Floats a, Floats b) {

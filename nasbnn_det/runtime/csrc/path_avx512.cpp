@@ -16,22 +16,19 @@ struct Avx512 {
   static NB_INLINE void count(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
                               const uint32_t* weight, Ints (&counts)[P][V]) {
     __m512i sums[P][V];
-    for (int p = 0; p < P; ++p)
-      for (int v = 0; v < V; ++v) sums[p][v] = _mm512_setzero_si512();
+    repeat<P>([&](auto p) NB_INLINED { repeat<V>([&](auto v) NB_INLINED { sums[p][v] = _mm512_setzero_si512(); }); });
     for (int64_t k = 0; k < values; ++k, weight += kTile) {
       __m512i w[V];
-      for (int v = 0; v < V; ++v) w[v] = _mm512_loadu_si512(weight + 16 * v);
+      repeat<V>([&](auto v) NB_INLINED { w[v] = _mm512_loadu_si512(weight + 16 * v); });
       const int64_t offset = offsets[k];
-#pragma GCC unroll 5
-      for (int p = 0; p < P; ++p) {
+      repeat<P>([&](auto p) NB_INLINED {
         const __m512i bits = _mm512_set1_epi32(inputs[p][offset]);
-#pragma GCC unroll 2
-        for (int v = 0; v < V; ++v)
+        repeat<V>([&](auto v) NB_INLINED {
           sums[p][v] = _mm512_add_epi32(sums[p][v], _mm512_popcnt_epi32(_mm512_xor_si512(bits, w[v])));
-      }
+        });
+      });
     }
-    for (int p = 0; p < P; ++p)
-      for (int v = 0; v < V; ++v) counts[p][v] = Ints(sums[p][v]);
+    repeat<P>([&](auto p) NB_INLINED { repeat<V>([&](auto v) NB_INLINED { counts[p][v] = Ints(sums[p][v]); }); });
   }
 
   static inline uint32_t at_least(Floats a, Floats b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }

@@ -14,15 +14,29 @@
 #include <algorithm>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include "layer.h"
+#include "shortcut.h"
 
 #define NB_INLINE __attribute__((always_inline)) inline
+#define NB_INLINED __attribute__((always_inline))  // for lambdas
 
 namespace {
 
 template <int N>
 using Number = std::integral_constant<int, N>;
+
+template <class F, int... I>
+NB_INLINE void repeat_each(F f, std::integer_sequence<int, I...>) {
+  (f(Number<I>{}), ...);
+}
+
+// f(0) to f(N - 1), each number a constant: arrays indexed by them can live in registers, which loops don't always achieve.
+template <int N, class F>
+NB_INLINE void repeat(F f) {
+  repeat_each(f, std::make_integer_sequence<int, N>{});
+}
 
 template <class Vector, class T>
 inline Vector load(const T* p) {
@@ -38,8 +52,8 @@ inline void put_bits(uint32_t* words, int64_t channel, uint32_t bits, int n) {
   if (shift + n > 32) words[word + 1] |= bits >> (32 - shift);
 }
 
-// What follows the convolution, as far as it is known for a whole row. The usual forms have an output and an activation.
-enum class Form { kGeneral, kPlain, kSigns, kShortcut, kShortcutSigns };
+// What follows the convolution, as far as it is known for a whole row. The usual forms have an output.
+enum class Form { kGeneral, kBare, kPlain, kSigns, kShortcut, kShortcutSigns };
 
 // 32 output channels of a group, of which `channels` exist.
 struct Tile {
@@ -55,7 +69,8 @@ inline Form form_of(const Row& r, const Tile& t) {
   const Epilogue& e = r.epilogue;
   const bool whole = t.channels == kTile || t.channels == kTile / 2;
   const bool wraps = r.shortcut && t.shortcut + t.channels > r.shortcut_channels;
-  if (r.dots || !r.out || !e.slope || wraps || !whole) return Form::kGeneral;
+  if (r.dots || !r.out || wraps || !whole) return Form::kGeneral;
+  if (!e.slope) return r.shortcut || e.threshold ? Form::kGeneral : Form::kBare;
   if (r.shortcut) return e.threshold ? Form::kShortcutSigns : Form::kShortcut;
   return e.threshold ? Form::kSigns : Form::kPlain;
 }
@@ -63,7 +78,7 @@ inline Form form_of(const Row& r, const Tile& t) {
 // Everything behind the convolution for P pixels and V vectors of channels: scale, shift, shortcut, PReLU, output and the
 // signs that the next layer reads. `sums(p, v)` is what the convolution gave, over `factor`. Multiplications and additions
 // are rounded one by one (no contraction), so that all paths and the PyTorch reference agree to the last bit.
-template <class Simd, int P, int V, bool kShortcut, bool kSigns, class Sums>
+template <class Simd, int P, int V, bool kActivation, bool kShortcut, bool kSigns, class Sums>
 NB_INLINE void finish_usual(const Row& r, const Tile& t, int pixel, float factor, Sums sums) {
   using Floats = typename Simd::Floats;
   // Copies: the compiler can't know that no output overwrites the originals.
@@ -74,28 +89,27 @@ NB_INLINE void finish_usual(const Row& r, const Tile& t, int pixel, float factor
   const float* const shortcut = kShortcut ? r.shortcut + t.shortcut : nullptr;
   float* const out = r.out + channel;
   uint32_t signs[P] = {};
-#pragma GCC unroll 4
-  for (int v = 0; v < V; ++v) {
-    const int first = v * Simd::kFloats;
+  repeat<V>([&](auto v) NB_INLINED {
+    constexpr int first = v * Simd::kFloats;
     const Floats scale = load<Floats>(e.scale + at + first) * factor, shift = load<Floats>(e.shift + at + first);
-    const Floats slope = load<Floats>(e.slope + at + first), bias = load<Floats>(e.bias_out + at + first);
+    const Floats slope = kActivation ? load<Floats>(e.slope + at + first) : Floats{};
+    const Floats bias = kActivation ? load<Floats>(e.bias_out + at + first) : Floats{};
     const Floats threshold = kSigns ? load<Floats>(e.threshold + at + first) : Floats{};
-#pragma GCC unroll 5
-    for (int p = 0; p < P; ++p) {
+    repeat<P>([&](auto p) NB_INLINED {
       Floats y = sums(p, v) * scale + shift;
       if (kShortcut) y += load<Floats>(shortcut + shortcut_at[p] + first);
-      y = (y > 0 ? y : y * slope) + bias;
+      if (kActivation) y = (y > 0 ? y : y * slope) + bias;
       std::memcpy(out + out_at[p] + first, &y, sizeof y);
       if (kSigns) signs[p] |= Simd::at_least(y, threshold) << first;
-    }
-  }
+    });
+  });
   if (!kSigns) return;
   const int64_t stride = r.sign_words;
   uint32_t* const words = r.signs + pixel * stride;
   if (t.channels == kTile && channel % 32 == 0)
-    for (int p = 0; p < P; ++p) words[p * stride + channel / 32] = signs[p];
+    repeat<P>([&](auto p) NB_INLINED { words[p * stride + channel / 32] = signs[p]; });
   else
-    for (int p = 0; p < P; ++p) put_bits(words + p * stride, channel, signs[p], t.channels);
+    repeat<P>([&](auto p) NB_INLINED { put_bits(words + p * stride, channel, signs[p], t.channels); });
 }
 
 // The same in any case.
@@ -135,15 +149,15 @@ void finish_general(const Row& r, const Tile& t, int pixel, float factor, const 
 template <class Simd, int P, int V, class Sums>
 NB_INLINE void finish(const Row& r, const Tile& t, int pixel, float factor, Sums sums) {
   switch (t.form) {
-    case Form::kShortcutSigns: return finish_usual<Simd, P, V, true, true>(r, t, pixel, factor, sums);
-    case Form::kShortcut: return finish_usual<Simd, P, V, true, false>(r, t, pixel, factor, sums);
-    case Form::kSigns: return finish_usual<Simd, P, V, false, true>(r, t, pixel, factor, sums);
-    case Form::kPlain: return finish_usual<Simd, P, V, false, false>(r, t, pixel, factor, sums);
+    case Form::kShortcutSigns: return finish_usual<Simd, P, V, true, true, true>(r, t, pixel, factor, sums);
+    case Form::kShortcut: return finish_usual<Simd, P, V, true, true, false>(r, t, pixel, factor, sums);
+    case Form::kSigns: return finish_usual<Simd, P, V, true, false, true>(r, t, pixel, factor, sums);
+    case Form::kPlain: return finish_usual<Simd, P, V, true, false, false>(r, t, pixel, factor, sums);
+    case Form::kBare: return finish_usual<Simd, P, V, false, false, false>(r, t, pixel, factor, sums);
     case Form::kGeneral: break;
   }
   typename Simd::Floats all[P][V];
-  for (int p = 0; p < P; ++p)
-    for (int v = 0; v < V; ++v) all[p][v] = sums(p, v);
+  repeat<P>([&](auto p) NB_INLINED { repeat<V>([&](auto v) NB_INLINED { all[p][v] = sums(p, v); }); });
   finish_general<Simd, P, V>(r, t, pixel, factor, all);
 }
 
@@ -152,13 +166,13 @@ template <class Simd, int P, int V>
 void binary_block(const Row& r, const Tile& t, int pixel) {
   using Floats = typename Simd::Floats;
   const uint32_t* inputs[P];
-  for (int p = 0; p < P; ++p) inputs[p] = static_cast<const uint32_t*>(r.input) + t.input + r.inputs[pixel + p];
+  repeat<P>([&](auto p) NB_INLINED { inputs[p] = static_cast<const uint32_t*>(r.input) + t.input + r.inputs[pixel + p]; });
   typename Simd::Ints counts[P][V];
   Simd::template count<P, V>(inputs, r.offsets, r.values,
                              static_cast<const uint32_t*>(r.weight) + t.at / kTile * r.tile_stride, counts);
   const float* const* const base = r.base + pixel;
   const int64_t at = t.at;
-  finish<Simd, P, V>(r, t, pixel, 2.f, [&](int p, int v) {
+  finish<Simd, P, V>(r, t, pixel, 2.f, [&](auto p, auto v) NB_INLINED {
     return load<Floats>(base[p] + at + v * Simd::kFloats) - __builtin_convertvector(counts[p][v], Floats);
   });
 }
@@ -168,16 +182,16 @@ void float_block(const Row& r, const Tile& t, int pixel) {
   using Floats = typename Simd::Floats;
   Floats sums[P][V] = {};
   const float* inputs[P];
-  for (int p = 0; p < P; ++p) inputs[p] = static_cast<const float*>(r.input) + t.input + r.inputs[pixel + p];
+  repeat<P>([&](auto p) NB_INLINED { inputs[p] = static_cast<const float*>(r.input) + t.input + r.inputs[pixel + p]; });
   const float* weight = static_cast<const float*>(r.weight) + t.at / kTile * r.tile_stride;
   for (int64_t k = 0; k < r.values; ++k, weight += kTile) {
     const int64_t offset = r.offsets[k];
-    for (int v = 0; v < V; ++v) {
+    repeat<V>([&](auto v) NB_INLINED {
       const Floats w = load<Floats>(weight + v * Simd::kFloats);
-      for (int p = 0; p < P; ++p) sums[p][v] += w * inputs[p][offset];
-    }
+      repeat<P>([&](auto p) NB_INLINED { sums[p][v] += w * inputs[p][offset]; });
+    });
   }
-  finish<Simd, P, V>(r, t, pixel, 1.f, [&](int p, int v) { return sums[p][v]; });
+  finish<Simd, P, V>(r, t, pixel, 1.f, [&](auto p, auto v) NB_INLINED { return sums[p][v]; });
 }
 
 // Calls block(first pixel, P, V) over a row, in near-equal blocks of at most kMost pixels, P and V as types: V vectors are half
@@ -251,43 +265,6 @@ inline Floats load_wrapped_of(const float* p, int64_t from, int64_t size, int n)
   Floats v = {};
   for (int i = 0; i < n; ++i) v[i] = p[(from + i) % size];
   return v;
-}
-
-// Average of the pixels of a window, summed one after another.
-inline void average(const float* x, int64_t pixel_stride, int64_t row_stride, int rows, int columns, int channels,
-                    float* __restrict out) {
-  if (rows == 2 && columns == 2) {  // in one go, the same sums
-    const float *a = x, *b = x + pixel_stride, *c = x + row_stride, *d = c + pixel_stride;
-    for (int i = 0; i < channels; ++i) out[i] = (a[i] + b[i] + c[i] + d[i]) / 4.f;
-    return;
-  }
-  std::copy_n(x, channels, out);
-  for (int tap = 1; tap < rows * columns; ++tap) {
-    const float* next = x + tap / columns * row_stride + tap % columns * pixel_stride;
-    for (int i = 0; i < channels; ++i) out[i] += next[i];
-  }
-  if (rows * columns > 1)
-    for (int i = 0; i < channels; ++i) out[i] /= float(rows * columns);
-}
-
-// Average of the `folds` channels of a pixel that meet in one; a channel behind the last one is the first again.
-inline void fold(const float* pixel, int channels_in, int channels_out, int folds, float* __restrict out) {
-  for (int f = 0, begin = 0; f < folds; ++f)
-    for (int i = 0, n; i < channels_out; i += n, begin = (begin + n) % channels_in) {
-      n = std::min(channels_out - i, channels_in - begin);
-      for (int k = 0; k < n; ++k) out[i + k] = f ? out[i + k] + pixel[begin + k] : pixel[begin + k];
-    }
-  for (int i = 0; i < channels_out; ++i) out[i] /= float(folds);
-}
-
-inline void shortcut_row(const float* x, int64_t pixel_stride, int rows, int width_in, int channels_in, int stride,
-                         int width_out, int channels_out, int folds, float* pixel, float* out) {
-  for (int p = 0; p < width_out; ++p, x += stride * pixel_stride) {
-    const int columns = std::min(stride, width_in - p * stride);
-    average(x, pixel_stride, width_in * pixel_stride, rows, columns, channels_in, folds > 1 ? pixel : out);
-    if (folds > 1) fold(pixel, channels_in, channels_out, folds, out);
-    out += folds > 1 ? channels_out : channels_in;
-  }
 }
 
 template <class Simd>
