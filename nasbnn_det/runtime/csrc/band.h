@@ -5,32 +5,6 @@
 
 #include "plan.h"
 
-// Lays words in natural channel order out by the groups of the layer that reads them; pads become 0.
-inline void regroup(const uint32_t* natural, int64_t natural_words, int64_t pixels, int64_t left, int64_t right,
-             const NbLayer& reader, uint32_t* out, int64_t group_stride) {
-  const int64_t words = words_of(reader), channels = reader.in_channels / reader.groups;
-  for (int g = 0; g < reader.groups; ++g) {
-    uint32_t* row = out + g * group_stride;
-    std::fill_n(row, left * words, 0u);
-    row += left * words;
-    std::fill_n(row + pixels * words, right * words, 0u);
-    if (reader.groups == 1) {
-      std::copy_n(natural, pixels * words, row);
-      return;
-    }
-    for (int64_t p = 0; p < pixels; ++p) {
-      const uint32_t* pixel = natural + p * natural_words;
-      for (int64_t w = 0; w < words; ++w) {
-        const int64_t bit = g * channels + w * 32, from = bit / 32, shift = bit % 32;
-        const int64_t n = std::min<int64_t>(32, channels - w * 32);
-        uint32_t value = pixel[from] >> shift;
-        if (shift + n > 32) value |= pixel[from + 1] << (32 - shift);
-        *row++ = n == 32 ? value : value & ((1u << n) - 1);
-      }
-    }
-  }
-}
-
 // What all rows of a layer share.
 struct Prepared {
   std::vector<int32_t> offsets;
@@ -84,3 +58,16 @@ struct RowSizes {
     return r;
   }
 };
+
+Tables make_tables(const Plan& plan, const Pass& p, int64_t images);
+Prepared prepare(const Plan& plan, const Pass& p, int layer, const Tables& tables, bool dots);
+RowSizes row_sizes(const Plan& plan, const Pass& p, int64_t images);
+
+// Columns of a kernel that lie outside the image meet zero words there, so their popcount is that of the weight's taps:
+// base holds what that adds, and counts the bits that take part; half of both. Of kernel rows [from, to).
+void make_bases(const Plan& plan, const Pass& p, int64_t from, int64_t to, Rows& rows);
+
+// Lays words in natural channel order out by the groups of the layer that reads them; pads become 0. Behind the last pixel
+// there must be a word that may be read.
+void regroup(const uint32_t* natural, int64_t natural_words, int64_t pixels, int64_t left, int64_t right,
+             const NbLayer& reader, uint32_t* out, int64_t group_stride);

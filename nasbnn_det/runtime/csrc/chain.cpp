@@ -25,7 +25,7 @@ class Runner {
  private:
   void pack_input(const Pass& p) {
     const NbLayer& l = plan_.layer(0);
-    const int64_t natural = ceil_div(l.in_channels, 32), row = p.in.width * natural;
+    const int64_t natural = ceil_div(l.in_channels, 32), row = p.in.width * natural + 1;
     uint32_t* scratch = space_.workers.get<uint32_t>(row * threads_);
     parallel_for(threads_, int(input_.batch * p.in.height), [&](int index, int worker) {
       uint32_t* words = scratch + worker * row;
@@ -37,81 +37,14 @@ class Runner {
     });
   }
 
-  void prepare(int i, const Pass& p, const Tables& tables, Prepared& out) const {
-    const NbLayer& l = plan_.layer(i);
-    const bool head = i == p.first;
-    const int64_t per_group = l.in_channels / l.groups;
-    place_pixels(i, p, tables, out);
-    if (l.binary) {
-      const int64_t words = words_of(l), row = head ? plan_.bit_row_stride(p) : 0;
-      for (int ky = 0; ky < l.kernel_h; ++ky)
-        for (int kx = 0; kx < l.kernel_w; ++kx)
-          for (int64_t w = 0; w < words; ++w)
-            out.offsets.push_back(int32_t(ky * l.dilation_h * row + kx * l.dilation_w * words + w));
-      if (!head) {
-        out.base.assign(tiled_channels(l), 0.5f * float(per_group));
-        out.bases.assign(tables.position.size(), out.base.data());
-      }
-    } else {  // a window [channels][kernel_h][width] is copied for each row of a first layer
-      for (int64_t c = 0; c < per_group; ++c)
-        for (int ky = 0; ky < l.kernel_h; ++ky)
-          for (int kx = 0; kx < l.kernel_w; ++kx)
-            out.offsets.push_back(int32_t(head ? (c * l.kernel_h + ky) * plan_.padded_width(p) + kx * l.dilation_w : c));
-    }
-    if (i + 1 < plan_.count() && plan_.layer(i + 1).binary) {
-      const int64_t outputs = l.out_channels / l.groups, tiled = ceil_div(outputs, kTile) * kTile;
-      out.threshold.assign(tiled_channels(l), 0.f);
-      for (int64_t c = 0; c < l.out_channels; ++c)
-        out.threshold[c / outputs * tiled + c % outputs] = -plan_.layer(i + 1).sign_shift[c];
-    }
-  }
-
-  // Where the pixels of a band begin in a layer's output and in what its shortcut reads.
-  void place_pixels(int i, const Pass& p, const Tables& tables, Prepared& out) const {
-    const NbLayer& l = plan_.layer(i);
-    const bool head = i == p.first, last = i + 1 == p.last, dots = dots_ && i + 1 == plan_.count();
-    const bool whole = l.tap >= 0 || (last && p.output) || dots;
-    const int64_t stride = whole && l.tap < 0 && !dots ? p.output_stride : l.out_channels;
-    for (int64_t pixel : whole ? tables.map : tables.position) out.out_at.push_back(pixel * stride);
-    const bool made = l.in_channels > l.out_channels || (head && l.stride_h > 1);
-    const int64_t channels = made ? std::min(l.in_channels, l.out_channels) : head ? p.input_stride : 0;
-    for (int64_t pixel : made ? tables.position : tables.map) out.shortcut_at.push_back(pixel * channels);
-  }
-
-  Tables make_tables(const Pass& p, int64_t images) const {
-    const NbLayer& l = plan_.head(p);
-    const int64_t image = l.binary ? plan_.bit_image_stride(p) : l.in_channels * l.kernel_h * plan_.padded_width(p);
-    Tables t;
-    // The rows of a map lie one after another, its images one map apart.
-    for (int64_t i = 0; i < images; ++i)
-      for (int64_t x = 0; x < p.out.width; ++x) {
-        t.position.push_back(int64_t(t.position.size()));
-        t.map.push_back(i * p.out.area() + x);
-        t.head.push_back(i * image + x * l.stride_w * (l.binary ? words_of(l) : 1));
-      }
-    return t;
-  }
-
-  RowSizes row_sizes(const Pass& p, int64_t images) const {
-    const NbLayer& head = plan_.head(p);
-    const int64_t pixels = images * p.out.width, widest = p.widest;
-    RowSizes s{pixels * widest, widest, 0, pixels * (ceil_div(widest, 32) + 1), 0, 0, pixels};
-    for (int i = p.first; i < p.last; ++i)
-      s.grouped = std::max<int64_t>(s.grouped, plan_.layer(i).groups * words_of(plan_.layer(i)) * pixels);
-    const int64_t border = std::min<int64_t>(p.out.width, 2 * (head.pad_w + head.kernel_w));
-    if (head.binary) s.base = (border + 1) * tiled_channels(head);
-    else s.window = images * head.in_channels * head.kernel_h * plan_.padded_width(p);
-    return s;
-  }
-
   void run_pass(const Pass& p, const Pass* next) {
     // As many images at once as fill a band, as long as every worker gets some bands.
     int64_t images = std::min(input_.batch, ceil_div(kBand, p.out.width));
     while (images > 1 && p.out.height * ceil_div(input_.batch, images) < 4 * threads_) images = (images + 1) / 2;
-    const Tables tables = make_tables(p, images);
-    std::vector<Prepared> prepared(p.last - p.first);
-    for (int i = p.first; i < p.last; ++i) prepare(i, p, tables, prepared[i - p.first]);
-    const RowSizes sizes = row_sizes(p, images);
+    const Tables tables = make_tables(plan_, p, images);
+    std::vector<Prepared> prepared;
+    for (int i = p.first; i < p.last; ++i) prepared.push_back(prepare(plan_, p, i, tables, dots_ != nullptr));
+    const RowSizes sizes = row_sizes(plan_, p, images);
     char* memory = space_.workers.get<char>(sizes.bytes() * threads_);
     std::vector<Rows> workers;
     for (int t = 0; t < threads_; ++t) workers.push_back(sizes.carve(memory + t * sizes.bytes()));
@@ -207,36 +140,9 @@ class Runner {
     row.weight = static_cast<const uint32_t*>(l.weight) + from * l.kernel_w * words * kTile;
     row.input = plan_.bit_row(p, image, from < to ? top + from * l.dilation_h : 0);
     row.group_stride = plan_.bit_group_stride(p);
-    if (from != rows.from || to != rows.to) make_bases(p, from, to, rows);
+    if (from != rows.from || to != rows.to) make_bases(plan_, p, from, to, rows);
     rows.from = from;
     rows.to = to;
-  }
-
-  // Columns of a kernel that lie outside the image meet zero words there, so their popcount is that of the weight's taps:
-  // base holds what that adds, and counts the bits that take part; half of both.
-  void make_bases(const Pass& p, int64_t from, int64_t to, Rows& rows) const {
-    const NbLayer& l = plan_.head(p);
-    const int64_t channels = tiled_channels(l), per_group = l.in_channels / l.groups, width = p.out.width;
-    float* base = rows.base;
-    std::fill_n(base, channels, 0.5f * float((to - from) * l.kernel_w * per_group));
-    auto counts = [&](int64_t ky, int64_t kx) { return l.tap_counts + (ky * (l.kernel_w + 1) + kx) * channels; };
-    for (int64_t x = 0; x < width; ++x) {
-      const int64_t left = x * l.stride_w - l.pad_w;
-      int64_t first = 0, end = l.kernel_w;
-      while (first < end && left + first * l.dilation_w < 0) ++first;
-      while (end > first && left + (end - 1) * l.dilation_w >= p.in.width) --end;
-      rows.bases[x] = rows.base;
-      if (first == 0 && end == l.kernel_w) continue;
-      rows.bases[x] = base += channels;
-      const float half = 0.5f * float((to - from) * (end - first) * per_group);
-      // Ones in all columns, less those inside; in a rectangle of taps they are a sum of four corners.
-      const int32_t *whole = counts(to, l.kernel_w), *above = counts(from, l.kernel_w);
-      const int32_t *right = counts(to, end), *above_right = counts(from, end);
-      const int32_t *lower = counts(to, first), *above_left = counts(from, first);
-      for (int64_t c = 0; c < channels; ++c)
-        base[c] = half + float(whole[c] - above[c] - right[c] + above_right[c] + lower[c] - above_left[c]);
-    }
-    for (int64_t i = width; i < rows.pixels; i += width) std::copy_n(rows.bases, width, rows.bases + i);
   }
 
   void float_head(const Pass& p, Rows& rows, int64_t image, int64_t images, int64_t y, Row& row) const {
