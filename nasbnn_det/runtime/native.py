@@ -61,8 +61,7 @@ def _open(path: Path) -> ctypes.CDLL:
     library.nb_peak.argtypes = [ctypes.c_char_p, ctypes.c_int64]
     library.nb_use_openmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
     library.nb_run.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p,
-                               ctypes.c_void_p, ctypes.c_int]
-    library.nb_channel_sums.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]
+                               ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
     library.nb_use_openmp(*_torch_openmp())
     return library
 
@@ -126,13 +125,16 @@ class NativeChain:
             for (name, _), value in zip(_CLayer._fields_, values):
                 setattr(c_layer, name, value)
 
-    def run(self, x: Tensor, outputs: Sequence[Tensor], dots: Optional[Tensor] = None) -> None:
+    def run(self, x: Tensor, outputs: Sequence[Tensor], dots: Optional[Tensor] = None,
+            sums: Optional[Tensor] = None) -> None:
         """Runs it.
 
         Args:
             x (Tensor): Float, shape (N, C, H, W); channels_last where the first layer is binary.
             outputs (Sequence[Tensor]): The outputs to fill, float, channels_last.
-            dots (Tensor, optional): int32, shape of the last output, channels_last: the last layer's dot products.
+            dots (Tensor, optional): int32, shape of the last output, channels_last: the last layer's dot products, instead
+                of its map.
+            sums (Tensor, optional): int64, shape (2, channels of the last output): their sums and those of their squares.
 
         Raises:
             MemoryError: If there is not enough memory.
@@ -140,29 +142,12 @@ class NativeChain:
         taps = (ctypes.c_void_p * max(1, len(outputs)))(*(y.data_ptr() for y in outputs))
         source = _CInput(x.data_ptr(), *x.shape, *x.stride())
         code = load_library().nb_run(current_path().encode(), self._layers, len(self._layers), ctypes.byref(source), taps,
-                                     None if dots is None else dots.data_ptr(), torch.get_num_threads())
+                                     *(None if t is None else t.data_ptr() for t in (dots, sums)),
+                                     torch.get_num_threads())
         if code == 2:
             raise MemoryError('not enough memory for the packed network')
         if code:
             raise RuntimeError(f'the kernels refused the chain (code {code})')
-
-
-def channel_sums(x: Tensor) -> Tuple[Tensor, Tensor]:
-    """Sums of whole numbers and of their squares, exact to double precision.
-
-    Args:
-        x (Tensor): int32, shape (N, C, H, W), channels_last.
-
-    Returns:
-        tuple[Tensor, Tensor]: Double, shape (C, ).
-    """
-    rows = x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
-    library = None if x.is_cuda or current_path() == REFERENCE else load_library()
-    if library is None:
-        return rows.sum(0, dtype=torch.float64), rows.double().square().sum(0)
-    sums = torch.empty(2, rows.shape[1], dtype=torch.float64)
-    library.nb_channel_sums(rows.data_ptr(), *rows.shape, sums[0].data_ptr(), sums[1].data_ptr())
-    return sums[0], sums[1]
 
 
 def peak_rate(rounds: int) -> Tuple[int, str]:

@@ -89,6 +89,27 @@ def run_dots(x: Tensor, spec: LayerSpec, tensors: LayerTensors, empty: Callable[
     return dots
 
 
+def run_sums(x: Tensor, spec: LayerSpec, tensors: LayerTensors) -> Tensor:
+    """The sums of a binary layer's dot products over images and pixels, and of their squares: exact.
+
+    Args:
+        x (Tensor): Float, shape (N, C, H, W).
+        spec (LayerSpec): The layer.
+        tensors (LayerTensors): Its tensors.
+
+    Returns:
+        Tensor: int64, shape (2, C').
+    """
+    layers = [(spec, tensors, -1)]
+    check_input(x, layers)
+    if x.is_cuda or current_path() == REFERENCE:
+        dots = run_reference(x, layers)[1].long()
+        return torch.stack([dots.sum((0, 2, 3)), dots.square().sum((0, 2, 3))])
+    sums = torch.empty(2, spec.out_channels, dtype=torch.int64)
+    NativeChain(layers).run(_for_kernels(x, layers), [], sums=sums)
+    return sums
+
+
 def _for_kernels(x: Tensor, layers: Layers) -> Tensor:
     if not layers[0][0].binary:
         return x

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from ..supernet import Subnet
 from .chain import PackedChain
 from .layer import PackedLayer
-from .native import channel_sums
-from .ops import run_chain, run_dots
+from .ops import run_chain, run_sums
 from .pack import pack_layers
 
 
@@ -63,7 +62,7 @@ class PackedEvaluationForm:
         for x in batches:
             count += 1
             for i, (layer, bn, (scale, shift), total) in enumerate(zip(layers, self.bns, self.bare, sums)):
-                mean, biased, unbiased = _statistics(layer, x, scale, memory[i % 2])
+                mean, biased, unbiased = _statistics(layer, x, scale)
                 self._set(layer, bn, scale, shift, mean, biased)
                 x, = run_chain(x, [(layer.spec, layer.tensors(), 0)], empty=memory[i % 2])
                 total[0] += mean
@@ -94,24 +93,25 @@ class _Memory:
     """Memory that is used again: new pages for every map would cost more than the kernels."""
 
     def __init__(self) -> None:
-        self.flat = torch.empty(0, dtype=torch.int32)
+        self.flat = torch.empty(0)
 
     def __call__(self, x: Tensor, shape: Tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """A tensor of 4-byte numbers, channels_last; what was there before is lost."""
+        """A tensor of floats, channels_last; what was there before is lost."""
         n, c, h, w = shape
         if self.flat.numel() < n * c * h * w:
-            self.flat = torch.empty(n * c * h * w, dtype=torch.int32)
-        return self.flat[:n * c * h * w].view(dtype).view(n, h, w, c).permute(0, 3, 1, 2)
+            self.flat = torch.empty(n * c * h * w)
+        return self.flat[:n * c * h * w].view(n, h, w, c).permute(0, 3, 1, 2)
 
 
-def _statistics(layer: PackedLayer, x: Tensor, scale: Tensor, memory: _Memory) -> Tuple[Tensor, Tensor, Tensor]:
+def _statistics(layer: PackedLayer, x: Tensor, scale: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
     """Mean, biased and unbiased variance per channel of what a layer's batch norm sees, in double precision."""
+    height, width = layer.spec.output_size(*x.shape[2:])
+    n = x.shape[0] * height * width
     if layer.spec.binary:
-        dots = run_dots(x, layer.spec, layer.tensors(), memory)
-        n, (sums, squares) = dots.numel() // dots.shape[1], channel_sums(dots)
+        sums, squares = run_sums(x, layer.spec, layer.tensors()).double()
     else:
         y, scale = layer.convolve(x).double(), torch.ones_like(scale)
-        n, sums, squares = y.numel() // y.shape[1], y.sum((0, 2, 3)), y.square().sum((0, 2, 3))
+        sums, squares = y.sum((0, 2, 3)), y.square().sum((0, 2, 3))
     mean = sums / n
     biased = (squares / n - mean.square()).clamp(min=0)
     return mean * scale, biased * scale.square(), biased * scale.square() * n / max(1, n - 1)

@@ -1,7 +1,8 @@
 """Extraction: one architecture's weights out of the supernet, into a static network."""
-from typing import Dict, Tuple
+from typing import Any, Callable, Dict, Mapping, Sequence, Tuple
 
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from ..arch import Arch, Block
 from .layers import SlicedBlock, SlicedBrick, sliced_state
@@ -26,7 +27,8 @@ def extract_subnet(supernet: Supernet, arch: Arch) -> Subnet:
         ValueError: If the architecture belongs to another space.
     """
     supernet.check_arch(arch)
-    subnet = Subnet(arch, supernet.num_classes, supernet.binarization)
+    with _NoRandomValues():
+        subnet = Subnet(arch, supernet.num_classes, supernet.binarization)
     state: Dict[str, Tensor] = {}
     width = arch.stages[0][0].channels
     stem = supernet.stem
@@ -40,6 +42,16 @@ def extract_subnet(supernet: Supernet, arch: Arch) -> Subnet:
     state['fc.bias'] = supernet.fc.bias
     subnet.load_state_dict({k: v.detach() for k, v in state.items()}, strict=True)
     return subnet.eval()
+
+
+class _NoRandomValues(TorchFunctionMode):
+    """Leaves out the random initialisation of modules, which takes longer than everything else of an extraction."""
+
+    def __torch_function__(self, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (),
+                           kwargs: Mapping[str, Any] = {}) -> Any:
+        if getattr(func, '__module__', None) == 'torch.nn.init':
+            return args[0] if args else kwargs['tensor']
+        return func(*args, **kwargs)
 
 
 def _block_state(state: Dict[str, Tensor], prefix: str, module: SlicedBlock, block: Block, width: int) -> int:

@@ -13,7 +13,7 @@
 
 NB_API const char* nb_path(int index);
 NB_API int nb_run(const char* path_name, const NbLayer* layers, int count, const NbInput* input, float* const* taps,
-                  int32_t* dots, int threads);
+                  int32_t* dots, int64_t* sums, int threads);
 NB_API void nb_free_workspaces();
 NB_API int64_t nb_peak(const char* path_name, int64_t rounds);
 
@@ -179,16 +179,25 @@ class Case {
     for (const auto& output : outputs) taps.push_back(output.get());
     std::vector<NbLayer> chain;
     for (const Layer& layer : layers_) chain.push_back(layer.c);
-    const auto run = [&](int32_t* wanted) {
-      return nb_run(path, chain.data(), int(chain.size()), &source_, taps.data(), wanted, threads);
+    const auto run = [&](int32_t* wanted, int64_t* wanted_sums) {
+      return nb_run(path, chain.data(), int(chain.size()), &source_, taps.data(), wanted, wanted_sums, threads);
     };
-    if (const int code = run(nullptr)) return "nb_run gave code " + std::to_string(code);
+    if (const int code = run(nullptr, nullptr)) return "nb_run gave code " + std::to_string(code);
     for (size_t i = 0; i < outputs.size(); ++i)
       if (std::memcmp(taps[i], expected_[i].values.data(), outputs[i].size() * sizeof(float)))
         return "output " + std::to_string(i) + " differs";
     if (!chain.back().binary) return "";
-    if (const int code = run(dots.get())) return "nb_run gave code " + std::to_string(code);
+    if (const int code = run(dots.get(), nullptr)) return "nb_run gave code " + std::to_string(code);
     if (std::memcmp(dots.get(), dots_.data(), dots.size() * sizeof(int32_t))) return "the dot products differ";
+    const int64_t channels = chain.back().out_channels;
+    Buffer<int64_t> sums(random_, 2 * channels);
+    if (const int code = run(nullptr, sums.get())) return "nb_run gave code " + std::to_string(code);
+    std::vector<int64_t> expected(2 * channels);
+    for (size_t i = 0; i < dots_.size(); ++i) {
+      expected[i % channels] += dots_[i];
+      expected[channels + i % channels] += int64_t(dots_[i]) * dots_[i];
+    }
+    if (std::memcmp(sums.get(), expected.data(), expected.size() * sizeof(int64_t))) return "the sums differ";
     return "";
   }
 

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from nasbnn_det.runtime import LayerSpec, PackedLayer, available_paths
-from nasbnn_det.runtime.ops import run_dots
+from nasbnn_det.runtime.ops import run_dots, run_sums
 from nasbnn_det.runtime.spec import LayerSpec as Spec
 
 
@@ -50,6 +50,9 @@ def check_case(rng: np.random.Generator, on_path) -> None:
         on_path(name)
         dots = run_dots(x, spec, layer.tensors())
         assert torch.equal(dots, want.int()), f'{spec} on {tuple(x.shape)}, path {name}'
+        sums = run_sums(x, spec, layer.tensors())
+        assert torch.equal(sums[0], want.long().sum((0, 2, 3))), f'{spec} on {tuple(x.shape)}, path {name}'
+        assert torch.equal(sums[1], want.long().square().sum((0, 2, 3))), f'{spec} on {tuple(x.shape)}, path {name}'
 
 
 @pytest.mark.parametrize('seed', range(4))

@@ -1,5 +1,4 @@
 // The functions Python calls, by ctypes.
-#include <algorithm>
 #include <cstring>
 #include <new>
 
@@ -54,30 +53,18 @@ NB_API void nb_use_openmp(void* parallel, void* thread_number) { use_openmp(para
 // Gives back the memory kept between calls.
 NB_API void nb_free_workspaces() { drop_workspaces(); }
 
-// 0, or 1: no such path, 2: out of memory. The caller has checked sizes and pointers. With `dots`, the last layer gives its
-// bare dot products there, instead of its map.
+// 0, or 1: no such path, 2: out of memory. The caller has checked sizes and pointers. With `dots` or `sums`, the last layer gives
+// its bare dot products there, or the sums of these and of their squares, instead of its map.
 NB_API int nb_run(const char* path_name, const NbLayer* layers, int count, const NbInput* input, float* const* taps,
-                  int32_t* dots, int threads) {
+                  int32_t* dots, int64_t* sums, int threads) {
   const Path* path = find_path(path_name);
   if (!path) return 1;
   try {
-    run_chain(layers, count, *input, taps, dots, threads, *path);
+    run_chain(layers, count, *input, taps, {dots, sums}, threads, *path);
   } catch (const std::bad_alloc&) {
     return 2;
   }
   return 0;
-}
-
-// Sums of each column of x [rows][columns], and of its squares.
-NB_API void nb_channel_sums(const int32_t* x, int64_t rows, int64_t columns, double* sums, double* squares) {
-  std::fill_n(sums, columns, 0.0);
-  std::fill_n(squares, columns, 0.0);
-  for (int64_t r = 0; r < rows; ++r, x += columns)
-    for (int64_t c = 0; c < columns; ++c) {
-      const double value = x[c];
-      sums[c] += value;
-      squares[c] += value * value;
-    }
 }
 
 // Binary multiply-accumulates done by `rounds` rounds on registers alone; 0: no such path.

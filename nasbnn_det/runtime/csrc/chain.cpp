@@ -12,14 +12,16 @@ constexpr int64_t kBand = 40;  // pixels a worker computes at once, from several
 
 class Runner {
  public:
-  Runner(const Plan& plan, const NbInput& input, float* const* taps, int32_t* dots, int threads, const Path& path,
+  Runner(const Plan& plan, const NbInput& input, float* const* taps, Bare bare, int threads, const Path& path,
          Workspace& space)
-      : plan_(plan), input_(input), taps_(taps), dots_(dots), threads_(threads), path_(path), space_(space) {}
+      : plan_(plan), input_(input), taps_(taps), bare_(bare), threads_(threads), path_(path), space_(space),
+        sums_(bare.sums ? 2 * tiled_channels(last_layer()) * threads : 0) {}
 
   void run() {
     const auto& passes = plan_.passes();
     if (plan_.layer(0).binary) pack_input(passes[0]);
     for (size_t i = 0; i < passes.size(); ++i) run_pass(passes[i], i + 1 < passes.size() ? &passes[i + 1] : nullptr);
+    if (bare_.sums) add_up();
   }
 
  private:
@@ -37,27 +39,39 @@ class Runner {
     });
   }
 
+  const NbLayer& last_layer() const { return plan_.layer(plan_.count() - 1); }
+
+  // The workers' sums of the last layer, out of their tiles.
+  void add_up() const {
+    const NbLayer& l = last_layer();
+    const int64_t outputs = l.out_channels / l.groups, tiled = ceil_div(outputs, kTile) * kTile;
+    std::fill_n(bare_.sums, 2 * l.out_channels, 0);
+    for (int64_t part = 0; part < 2 * threads_; ++part)
+      for (int64_t c = 0; c < l.out_channels; ++c)
+        bare_.sums[part % 2 * l.out_channels + c] += sums_[part * tiled_channels(l) + c / outputs * tiled + c % outputs];
+  }
+
   void run_pass(const Pass& p, const Pass* next) {
     // As many images at once as fill a band, as long as every worker gets some bands.
     int64_t images = std::min(input_.batch, ceil_div(kBand, p.out.width));
     while (images > 1 && p.out.height * ceil_div(input_.batch, images) < 4 * threads_) images = (images + 1) / 2;
     const Tables tables = make_tables(plan_, p, images);
     std::vector<Prepared> prepared;
-    for (int i = p.first; i < p.last; ++i) prepared.push_back(prepare(plan_, p, i, tables, dots_ != nullptr));
+    for (int i = p.first; i < p.last; ++i) prepared.push_back(prepare(plan_, p, i, tables, bare_.dots != nullptr));
     const RowSizes sizes = row_sizes(plan_, p, images);
     char* memory = space_.workers.get<char>(sizes.bytes() * threads_);
     std::vector<Rows> workers;
     for (int t = 0; t < threads_; ++t) workers.push_back(sizes.carve(memory + t * sizes.bytes()));
     parallel_for(threads_, int(p.out.height * ceil_div(input_.batch, images)), [&](int index, int worker) {
       const int64_t image = index / p.out.height * images;
-      run_band(p, next, prepared, tables, workers[worker], image, std::min(images, input_.batch - image),
+      run_band(p, next, prepared, tables, workers[worker], worker, image, std::min(images, input_.batch - image),
                index % p.out.height);
     });
   }
 
   // Row y of some images, through all layers of a pass.
   void run_band(const Pass& p, const Pass* next, const std::vector<Prepared>& prepared, const Tables& tables, Rows& rows,
-                int64_t image, int64_t images, int64_t y) const {
+                int worker, int64_t image, int64_t images, int64_t y) {
     const int64_t width = p.out.width, row_pixel = (image * p.out.height + y) * width;
     const float* map = nullptr;       // what the layer before this one left
     const int64_t* map_at = nullptr;
@@ -81,7 +95,10 @@ class Runner {
       if (!head) point_input(l, map, map_at, signs, rows, row);
       else if (l.binary) binary_head(p, rows, image, y, row);
       else float_head(p, rows, image, images, y, row);
-      if (l.shortcut) {
+      const bool bare = (bare_.dots || bare_.sums) && i + 1 == plan_.count();
+      if (bare_.dots && bare) row.dots = bare_.dots + row_pixel * l.out_channels;
+      if (bare_.sums && bare) row.sums = sums_.data() + worker * 2 * tiled_channels(l);
+      if (l.shortcut && !bare) {
         row.shortcut_channels = std::min(l.in_channels, l.out_channels);
         row.shortcut_at = ready.shortcut_at.data();
         if (head) head_shortcut(p, rows, image, images, y, row);
@@ -91,7 +108,6 @@ class Runner {
       if (l.tap >= 0) row.out = taps_[l.tap] + row_pixel * l.out_channels;
       else if (last && p.output) row.out = p.output + row_pixel * p.output_stride;
       else if (!last && plan_.is_read(i)) row.out = map == rows.maps[0] ? rows.maps[1] : rows.maps[0];
-      if (dots_ && i + 1 == plan_.count()) row.dots = dots_ + row_pixel * l.out_channels;
       const bool writes_signs = !ready.threshold.empty();
       if (writes_signs) {
         row.epilogue.threshold = ready.threshold.data();
@@ -200,18 +216,19 @@ class Runner {
   const Plan& plan_;
   NbInput input_;
   float* const* taps_;
-  int32_t* dots_;
+  Bare bare_;
   int threads_;
   const Path& path_;
   Workspace& space_;
+  std::vector<int64_t> sums_;  // each worker's own
 };
 
 }  // namespace
 
-void run_chain(const NbLayer* layers, int count, const NbInput& input, float* const* taps, int32_t* dots, int threads,
+void run_chain(const NbLayer* layers, int count, const NbInput& input, float* const* taps, Bare bare, int threads,
                const Path& path) {
   auto space = take_workspace();
   const Plan plan(layers, count, input, taps, *space);
-  Runner(plan, input, taps, dots, threads > 1 ? threads : 1, path, *space).run();
+  Runner(plan, input, taps, bare, threads > 1 ? threads : 1, path, *space).run();
   return_workspace(std::move(space));
 }

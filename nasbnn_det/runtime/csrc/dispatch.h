@@ -6,5 +6,12 @@
 const Path* find_path(const char* name);
 const Path* path_at(int index);  // paths of this machine, best first; null behind the last
 
-void run_chain(const NbLayer* layers, int count, const NbInput& input, float* const* taps, int32_t* dots, int threads,
+// What the last layer gives instead of its map, if anything: its bare dot products, or the sums over all pixels of these,
+// and of their squares, [2][out_channels].
+struct Bare {
+  int32_t* dots;
+  int64_t* sums;
+};
+
+void run_chain(const NbLayer* layers, int count, const NbInput& input, float* const* taps, Bare bare, int threads,
                const Path& path);

@@ -8,6 +8,7 @@ namespace {
 struct Avx2 {
   typedef float Floats __attribute__((vector_size(32)));
   typedef int32_t Ints __attribute__((vector_size(32)));
+  typedef int64_t Longs __attribute__((vector_size(64)));  // as many numbers
   static constexpr int kFloats = 8;
   static constexpr int kRealPixels = 2;
   static constexpr int kPixels = 4;

@@ -8,6 +8,7 @@ namespace {
 struct Avx512 {
   typedef float Floats __attribute__((vector_size(64)));
   typedef int32_t Ints __attribute__((vector_size(64)));
+  typedef int64_t Longs __attribute__((vector_size(128)));  // as many numbers
   static constexpr int kFloats = 16;
   static constexpr int kRealPixels = 4;
   static constexpr int kPixels = 5;

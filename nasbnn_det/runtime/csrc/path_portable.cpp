@@ -6,6 +6,7 @@ namespace {
 struct Portable {
   typedef float Floats __attribute__((vector_size(16)));
   typedef int32_t Ints __attribute__((vector_size(16)));
+  typedef int64_t Longs __attribute__((vector_size(32)));  // as many numbers
   static constexpr int kFloats = 4;
   static constexpr int kRealPixels = 2;
   static constexpr int kPixels = 4;

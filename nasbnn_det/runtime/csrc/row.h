@@ -1,7 +1,7 @@
 // The row kernels, written once; each path instantiates them with its own Simd in its own translation unit.
 //
 // A Simd offers:
-//   Floats, Ints                   the machine's vectors, as vector types of the compiler; kFloats numbers each
+//   Floats, Ints, Longs            vectors of kFloats numbers each, as vector types of the compiler; a machine's vector of floats
 //   kPixels                        pixels that a block of popcounts covers at most
 //   kRealPixels                    likewise for real weights
 //   count<P, V>(...)               differing bits of P pixels and the first V vectors of a tile's output channels
@@ -53,7 +53,7 @@ inline void put_bits(uint32_t* words, int64_t channel, uint32_t bits, int n) {
 }
 
 // What follows the convolution, as far as it is known for a whole row. The usual forms have an output.
-enum class Form { kGeneral, kBare, kPlain, kSigns, kShortcut, kShortcutSigns };
+enum class Form { kGeneral, kSums, kBare, kPlain, kSigns, kShortcut, kShortcutSigns };
 
 // 32 output channels of a group, of which `channels` exist.
 struct Tile {
@@ -69,6 +69,7 @@ inline Form form_of(const Row& r, const Tile& t) {
   const Epilogue& e = r.epilogue;
   const bool whole = t.channels == kTile || t.channels == kTile / 2;
   const bool wraps = r.shortcut && t.shortcut + t.channels > r.shortcut_channels;
+  if (r.sums) return Form::kSums;
   if (r.dots || !r.out || wraps || !whole) return Form::kGeneral;
   if (!e.slope) return r.shortcut || e.threshold ? Form::kGeneral : Form::kBare;
   if (r.shortcut) return e.threshold ? Form::kShortcutSigns : Form::kShortcut;
@@ -146,6 +147,25 @@ void finish_general(const Row& r, const Tile& t, int pixel, float factor, const 
   }
 }
 
+// Instead of everything else, the sums of dot products over all pixels. They are whole numbers, so any order gives the same.
+template <class Simd, int P, int V, class Sums>
+NB_INLINE void finish_sums(const Row& r, const Tile& t, float factor, Sums sums) {
+  using Ints = typename Simd::Ints;
+  using Longs = typename Simd::Longs;
+  repeat<V>([&](auto v) NB_INLINED {
+    int64_t* const to = r.sums + t.at + v * Simd::kFloats;
+    int64_t* const squares_to = to + ceil_div(r.out_per_group, kTile) * kTile * r.groups;
+    Longs sum = load<Longs>(to), squares = load<Longs>(squares_to);
+    repeat<P>([&](auto p) NB_INLINED {
+      const Longs dots = __builtin_convertvector(__builtin_convertvector(sums(p, v) * factor, Ints), Longs);
+      sum += dots;
+      squares += dots * dots;
+    });
+    std::memcpy(to, &sum, sizeof sum);
+    std::memcpy(squares_to, &squares, sizeof squares);
+  });
+}
+
 template <class Simd, int P, int V, class Sums>
 NB_INLINE void finish(const Row& r, const Tile& t, int pixel, float factor, Sums sums) {
   switch (t.form) {
@@ -154,6 +174,7 @@ NB_INLINE void finish(const Row& r, const Tile& t, int pixel, float factor, Sums
     case Form::kSigns: return finish_usual<Simd, P, V, true, false, true>(r, t, pixel, factor, sums);
     case Form::kPlain: return finish_usual<Simd, P, V, true, false, false>(r, t, pixel, factor, sums);
     case Form::kBare: return finish_usual<Simd, P, V, false, false, false>(r, t, pixel, factor, sums);
+    case Form::kSums: return finish_sums<Simd, P, V>(r, t, factor, sums);
     case Form::kGeneral: break;
   }
   typename Simd::Floats all[P][V];
