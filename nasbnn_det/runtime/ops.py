@@ -89,25 +89,26 @@ def run_dots(x: Tensor, spec: LayerSpec, tensors: LayerTensors, empty: Callable[
     return dots
 
 
-def run_sums(x: Tensor, spec: LayerSpec, tensors: LayerTensors) -> Tensor:
-    """The sums of a binary layer's dot products over images and pixels, and of their squares: exact.
+def run_sums(x: Tensor, layers: Layers, empty: Callable[..., Tensor] = _empty) -> Tuple[List[Tensor], Tensor]:
+    """Runs a chain whose last layer is binary and gives sums instead of a map.
 
     Args:
         x (Tensor): Float, shape (N, C, H, W).
-        spec (LayerSpec): The layer.
-        tensors (LayerTensors): Its tensors.
+        layers (Sequence): As for :func:`run_chain`; the last one has no output.
+        empty (Callable): As for :func:`run_chain`.
 
     Returns:
-        Tensor: int64, shape (2, C').
+        tuple[list[Tensor], Tensor]: The outputs; and the sums of the last layer's dot products over images and pixels, and of
+        their squares, exact: int64, shape (2, C').
     """
-    layers = [(spec, tensors, -1)]
     check_input(x, layers)
     if x.is_cuda or current_path() == REFERENCE:
-        dots = run_reference(x, layers)[1].long()
-        return torch.stack([dots.sum((0, 2, 3)), dots.square().sum((0, 2, 3))])
-    sums = torch.empty(2, spec.out_channels, dtype=torch.int64)
-    NativeChain(layers).run(_for_kernels(x, layers), [], sums=sums)
-    return sums
+        outputs, dots = run_reference(x, layers)
+        return outputs, torch.stack([dots.long().sum((0, 2, 3)), dots.long().square().sum((0, 2, 3))])
+    outputs = [empty(x, shape, torch.float32) for shape in output_shapes(x, layers)]
+    sums = torch.empty(2, layers[-1][0].out_channels, dtype=torch.int64)
+    NativeChain(layers).run(_for_kernels(x, layers), outputs, sums=sums)
+    return outputs, sums
 
 
 def _for_kernels(x: Tensor, layers: Layers) -> Tensor:

@@ -61,12 +61,14 @@ class PackedEvaluationForm:
         count = 0
         for x in batches:
             count += 1
+            moments = _moments_of_real(layers[0], x)
             for i, (layer, bn, (scale, shift), total) in enumerate(zip(layers, self.bns, self.bare, sums)):
-                mean, biased, unbiased = _statistics(layer, x, scale)
+                mean, biased, unbiased = _statistics(*moments, scale)
                 self._set(layer, bn, scale, shift, mean, biased)
-                x, = run_chain(x, [(layer.spec, layer.tensors(), 0)], empty=memory[i % 2])
                 total[0] += mean
                 total[1] += unbiased
+                if i + 1 < len(layers):
+                    x, moments = _run_on(x, layer, layers[i + 1], memory[i % 2])
         if not count:
             raise ValueError('batch norm recalibration needs at least one batch of images, got none')
         for layer, bn, (scale, shift), (mean, var) in zip(layers, self.bns, self.bare, sums):
@@ -103,15 +105,25 @@ class _Memory:
         return self.flat[:n * c * h * w].view(n, h, w, c).permute(0, 3, 1, 2)
 
 
-def _statistics(layer: PackedLayer, x: Tensor, scale: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
-    """Mean, biased and unbiased variance per channel of what a layer's batch norm sees, in double precision."""
-    height, width = layer.spec.output_size(*x.shape[2:])
-    n = x.shape[0] * height * width
-    if layer.spec.binary:
-        sums, squares = run_sums(x, layer.spec, layer.tensors()).double()
-    else:
-        y, scale = layer.convolve(x).double(), torch.ones_like(scale)
-        sums, squares = y.sum((0, 2, 3)), y.square().sum((0, 2, 3))
-    mean = sums / n
-    biased = (squares / n - mean.square()).clamp(min=0)
-    return mean * scale, biased * scale.square(), biased * scale.square() * n / max(1, n - 1)
+#: How many numbers of each channel there are, their sums, and those of their squares; in double precision.
+_Moments = Tuple[int, Tensor, Tensor]
+
+
+def _moments_of_real(layer: PackedLayer, x: Tensor) -> _Moments:
+    """Of what a layer with real weights gives."""
+    y = layer.convolve(x).double()
+    return y.numel() // y.shape[1], y.sum((0, 2, 3)), y.square().sum((0, 2, 3))
+
+
+def _run_on(x: Tensor, layer: PackedLayer, next_layer: PackedLayer, memory: _Memory) -> Tuple[Tensor, _Moments]:
+    """A layer's map, and the moments of the dot products of the next one, which is binary."""
+    (y, ), sums = run_sums(x, [(layer.spec, layer.tensors(), 0), (next_layer.spec, next_layer.tensors(), -1)], memory)
+    height, width = next_layer.spec.output_size(*y.shape[2:])
+    return y, (y.shape[0] * height * width, *sums.double())
+
+
+def _statistics(count: int, sums: Tensor, squares: Tensor, scale: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+    """Mean, biased and unbiased variance per channel of what a layer's batch norm sees."""
+    mean = sums / count
+    biased = (squares / count - mean.square()).clamp(min=0)
+    return mean * scale, biased * scale.square(), biased * scale.square() * count / max(1, count - 1)

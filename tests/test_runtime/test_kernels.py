@@ -50,7 +50,7 @@ def check_case(rng: np.random.Generator, on_path) -> None:
         on_path(name)
         dots = run_dots(x, spec, layer.tensors())
         assert torch.equal(dots, want.int()), f'{spec} on {tuple(x.shape)}, path {name}'
-        sums = run_sums(x, spec, layer.tensors())
+        _, sums = run_sums(x, [(spec, layer.tensors(), -1)])
         assert torch.equal(sums[0], want.long().sum((0, 2, 3))), f'{spec} on {tuple(x.shape)}, path {name}'
         assert torch.equal(sums[1], want.long().square().sum((0, 2, 3))), f'{spec} on {tuple(x.shape)}, path {name}'
 
