@@ -7,13 +7,12 @@ from torch import Tensor
 _Layers = Sequence[Callable[[Tensor], Tensor]]
 
 
-def aggregate_paths(inputs: Sequence[Tensor], laterals: _Layers, top_down: _Layers, downsamples: _Layers,
+def aggregate_paths(maps: Sequence[Tensor], top_down: _Layers, downsamples: _Layers,
                     bottom_up: _Layers) -> Tuple[Tensor, ...]:
     """Top-down, then bottom-up path aggregation by addition (PANet, arXiv 1803.01534, Sec. 3.1).
 
     Args:
-        inputs (Sequence[Tensor]): Shapes (N, C_i, H_i, W_i), L levels, finest first.
-        laterals (Sequence): L layers from C_i to C channels.
+        maps (Sequence[Tensor]): Shapes (N, C, H_i, W_i), L levels, finest first: what the laterals give.
         top_down (Sequence): L - 1 layers, behind the sum of a level and the enlarged one above it.
         downsamples (Sequence): L - 1 layers of stride 2.
         bottom_up (Sequence): L - 1 layers, behind the sum of a level and the downsampled one below it.
@@ -21,10 +20,10 @@ def aggregate_paths(inputs: Sequence[Tensor], laterals: _Layers, top_down: _Laye
     Returns:
         tuple[Tensor]: Shapes (N, C, H_i, W_i).
     """
-    maps = [lateral(x) for lateral, x in zip(laterals, inputs)]
+    maps = list(maps)
     for i in range(len(maps) - 2, -1, -1):
         above = F.interpolate(maps[i + 1], size=maps[i].shape[2:], mode='nearest')
-        maps[i] = top_down[i](maps[i] + above)
+        maps[i] = top_down[i](above.add_(maps[i]))
     for i in range(len(maps) - 1):
         maps[i + 1] = bottom_up[i](maps[i + 1] + downsamples[i](maps[i]))
     return tuple(maps)

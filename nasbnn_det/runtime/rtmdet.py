@@ -110,9 +110,9 @@ class PackedRTMDet(nn.Module):
             raise ValueError(f'the detector needs a chain backbone with {levels} outputs')
         channels = [self.backbone.layers[tap].spec.out_channels for tap in self.backbone.taps]
         width = left['neck.laterals.0'].layers[-1].spec.out_channels if 'neck.laterals.0' in left else 0
-        self.neck = nn.ModuleDict(dict(
-            laterals=take('neck.laterals', levels, channels), top_down=take('neck.top_down', levels - 1),
-            downsamples=take('neck.downsamples', levels - 1), bottom_up=take('neck.bottom_up', levels - 1)))
+        self.laterals = take('neck.laterals', levels, channels)
+        self.neck = nn.ModuleDict({name: take(f'neck.{name}', levels - 1)
+                                   for name in ('top_down', 'downsamples', 'bottom_up')})
         self.branches = nn.ModuleList()
         for name, outputs in (('cls', settings.num_classes), ('reg', 4)):
             towers = take(f'bbox_head.{name}_towers', levels)
@@ -127,7 +127,9 @@ class PackedRTMDet(nn.Module):
 
     def forward(self, images: Tensor) -> Tuple[List[Tensor], List[Tensor]]:
         """Class logits (N, classes, H_i, W_i) and distances to the sides in pixels (N, 4, H_i, W_i) of each level."""
-        maps = aggregate_paths(self.backbone(images), **self.neck)
+        # The backbone's maps are the largest: nothing holds them behind the laterals.
+        maps = [lateral(x) for lateral, x in zip(self.laterals, self.backbone(images))]
+        maps = aggregate_paths(maps, **self.neck)
         logits = [branch(x) for branch, x in zip(self.branches[0], maps)]
         distances = [branch(x).exp_().mul_(stride)
                      for branch, x, stride in zip(self.branches[1], maps, self.settings.strides)]

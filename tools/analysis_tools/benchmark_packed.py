@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from nasbnn_det.apis import run_tool
-from nasbnn_det.runtime import (PATH_VARIABLE, LayerSpec, PackedFile, PackedLayer, available_paths, current_path,
-                                load_packed, pack, save_packed)
+from nasbnn_det.runtime import (PATH_VARIABLE, LayerSpec, PackedChain, PackedFile, PackedLayer, available_paths,
+                                current_path, load_packed, pack, save_packed)
 from nasbnn_det.runtime.file import split_packed
 from nasbnn_det.runtime.native import peak_rate
 from nasbnn_det.runtime.ops import run_dots
@@ -40,6 +40,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--memory-size', type=int, default=640, help='likewise for the measurement of memory')
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--rounds', type=int, default=15)
+    parser.add_argument('--larq', help='a Python with larq-compute-engine, see benchmark_larq.py; compared on one layer')
     # How this program calls itself, for a process of its own to measure.
     parser.add_argument('--memory-of', choices=['float', 'packed'], help=argparse.SUPPRESS)
     parser.add_argument('--memory-file', help=argparse.SUPPRESS)
@@ -68,6 +69,16 @@ def threads(count: int) -> Iterator[None]:
     torch.set_num_threads(count)
     yield
     torch.set_num_threads(before)
+
+
+def on_threads(count: int, run: Callable[[], object]) -> Callable[[], object]:
+    """The function, on so many threads."""
+
+    def wrapped() -> object:
+        with threads(count):
+            return run()
+
+    return wrapped
 
 
 @contextmanager
@@ -118,16 +129,32 @@ def kernel_share(rounds: int) -> Dict[str, float]:
         best = max(best, done / (time.perf_counter() - start))
     rates = {}
     for channels, size in ((128, 56), (256, 28), (512, 14)):
-        spec = LayerSpec('binary', channels, channels, kernel=(3, 3), padding=(1, 1))
-        weight = torch.rand(spec.weight_shape) < 0.5
-        layer = PackedLayer(spec, weight, torch.ones(channels), torch.zeros(channels), torch.zeros(channels))
-        x = torch.randn(1, channels, size, size).to(memory_format=torch.channels_last)
+        layer, x = lone_layer(channels, size)
         memory = torch.empty(channels * size * size, dtype=torch.int32)
         tensors = layer.tensors()
-        seconds = in_turn({'run': lambda: run_dots(x, spec, tensors, lambda *_: memory.view(
+        seconds = in_turn({'run': lambda: run_dots(x, layer.spec, tensors, lambda *_: memory.view(
             1, size, size, channels).permute(0, 3, 1, 2))}, rounds * 4)['run']
         rates[str(channels)] = 9 * channels**2 * size**2 / seconds
     return dict(peak=best, **rates)
+
+
+def lone_layer(channels: int, size: int) -> Tuple[PackedLayer, Tensor]:
+    """A binary 3 x 3 convolution with scale and shift, and an input for it."""
+    spec = LayerSpec('binary', channels, channels, kernel=(3, 3), padding=(1, 1))
+    weight = torch.rand(spec.weight_shape) < 0.5
+    layer = PackedLayer(spec, weight, torch.ones(channels), torch.zeros(channels), torch.zeros(channels))
+    return layer, torch.randn(1, channels, size, size).to(memory_format=torch.channels_last)
+
+
+def larq_pair(python: str, rounds: int) -> Dict[str, float]:
+    """Seconds of one convolution of 128 channels on 56 x 56 pixels, float map to float map, one thread: ours and larq's."""
+    layer, x = lone_layer(128, 56)
+    chain = PackedChain([layer])
+    ours = in_turn(dict(run=lambda: chain(x)), rounds)['run']
+    command = [python, str(Path(__file__).with_name('benchmark_larq.py')), '--channels', '128', '--size', '56', '--rounds',
+               str(rounds)]
+    result = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return dict(packed_layer=ours, larq_layer=json.loads(result.stdout.splitlines()[-1])['seconds'])
 
 
 def measure_memory(args: argparse.Namespace) -> None:
@@ -235,12 +262,12 @@ def main() -> None:
         if 'avx2' in available_paths():
             with path('avx2'):
                 times['packed_avx2'] = in_turn(dict(run=runs['packed']), args.rounds)['run']
-    scaling = {}
-    for count in (1, args.threads):
-        with threads(count):
-            scaling[count] = in_turn(dict(run=runs['packed']), args.rounds)['run']
+    times.update(in_turn({f'packed_{count}_threads': on_threads(count, runs['packed']) for count in (1, args.threads)},
+                         args.rounds))
     with threads(1):
         share = kernel_share(args.rounds)
+        if args.larq:
+            times.update(larq_pair(args.larq, args.rounds))
     memory = peak_memory(args, model)
     print(json.dumps(dict(
         backbone_speedup=times['float'] / times['packed'],
@@ -248,9 +275,9 @@ def main() -> None:
         detector_vs_ssdlite=times['detector'] / times['ssdlite'],
         kernel_share_of_peak={name: rate / share['peak'] for name, rate in share.items() if name != 'peak'},
         avx2_speedup=times['float'] / times['packed_avx2'] if 'packed_avx2' in times else None,
-        thread_scaling=scaling[1] / scaling[args.threads],
+        thread_scaling=times['packed_1_threads'] / times[f'packed_{args.threads}_threads'],
         memory_share=memory['packed'] / memory['float'],
-        seconds={**times, 'packed_one_thread': scaling[1]}, binary_macs_per_second=share, memory_bytes=memory,
+        seconds=times, binary_macs_per_second=share, memory_bytes=memory,
         config=args.config, size=args.size, memory_size=args.memory_size, threads=args.threads, rounds=args.rounds,
         cpu=cpu_name(), path=current_path(), torch=torch.__version__)))
 

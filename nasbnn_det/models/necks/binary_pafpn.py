@@ -37,5 +37,6 @@ class BinaryPAFPN(BinaryNeck):
             ValueError: If the number of levels or their channels are not those of ``in_channels``.
         """
         check_inputs(self, inputs)
-        maps = aggregate_paths(inputs, self.laterals, self.top_down, self.downsamples, self.bottom_up)
+        maps = [lateral(x) for lateral, x in zip(self.laterals, inputs)]
+        maps = aggregate_paths(maps, self.top_down, self.downsamples, self.bottom_up)
         return tuple(self._append_extra(list(maps)))
