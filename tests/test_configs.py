@@ -168,7 +168,9 @@ def test_shipped_architectures_lie_in_their_window(target):
     assert target - 2 <= count_ops(arch, (224, 224), 1000).ops / 1e6 <= target
 
 
-@pytest.mark.parametrize('path', SUPERNETS)
+# Of the large supernets, which differ in the data set alone, the fast tests train one.
+@pytest.mark.parametrize('path', [
+    pytest.param(c, marks=pytest.mark.slow) if 'imagenet100' in c or 'imagefolder-224px' in c else c for c in SUPERNETS])
 def test_supernet_trains_and_is_validated(path, tiny_shapes, tmp_path):
     cfg = load(path, tiny_shapes, tmp_path)
     cfg.val_cfg.recalibration_batches = 2

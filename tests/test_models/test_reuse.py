@@ -1,4 +1,4 @@
-"""The backbone inside MMPretrain and MMSegmentation: built by name, one training step, one prediction."""
+"""The found backbones inside MMPretrain and MMSegmentation: built by name, one training step, one prediction."""
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
@@ -12,11 +12,18 @@ from mmengine.structures import PixelData  # noqa: E402
 from nasbnn_det.arch import SPACES, Arch  # noqa: E402
 
 ARCH = Arch.smallest(SPACES['tiny'])
-CHANNELS = list(ARCH.stage_channels)
+# Config, and the channels of its last four stages.
+BACKBONES = {
+    'NASBNN': (dict(type='nasbnn_det.NASBNN', arch=ARCH.to_dict(), out_indices=(1, 2, 3, 4)),
+               list(ARCH.stage_channels[1:])),
+    'NASBResNet': (dict(type='nasbnn_det.NASBResNet', depth=18, base_channels=8, out_indices=(0, 1, 2, 3)),
+                   [8, 16, 32, 64]),
+}
 
 
-def backbone(*out_indices):
-    return dict(type='nasbnn_det.NASBNN', arch=ARCH.to_dict(), out_indices=out_indices)
+@pytest.fixture(params=BACKBONES)
+def backbone(request):
+    return BACKBONES[request.param]
 
 
 def step(net, data):
@@ -27,7 +34,8 @@ def step(net, data):
     assert not [k for k, v in net.backbone.named_parameters() if torch.equal(v, before[k])]
 
 
-def test_mmpretrain():
+def test_mmpretrain(backbone):
+    config, channels = backbone
     pytest.importorskip('mmpretrain')
     from mmpretrain.structures import DataSample
     from mmpretrain.utils import register_all_modules
@@ -35,8 +43,8 @@ def test_mmpretrain():
     init_default_scope('mmpretrain')
     torch.manual_seed(0)
     net = MODELS.build(dict(
-        type='ImageClassifier', backbone=backbone(4), neck=dict(type='GlobalAveragePooling'),
-        head=dict(type='LinearClsHead', num_classes=3, in_channels=CHANNELS[-1])))
+        type='ImageClassifier', backbone=config, neck=dict(type='GlobalAveragePooling'),
+        head=dict(type='LinearClsHead', num_classes=3, in_channels=channels[-1])))
     images = [torch.randint(0, 256, (3, 48, 48), dtype=torch.uint8) for _ in range(2)]
     data = dict(inputs=images, data_samples=[DataSample().set_gt_label(i) for i in range(2)])
     step(net, data)
@@ -44,7 +52,8 @@ def test_mmpretrain():
         assert net.eval().test_step(data)[0].pred_score.shape == (3, )
 
 
-def test_mmsegmentation():
+def test_mmsegmentation(backbone):
+    config, channels = backbone
     pytest.importorskip('mmseg', reason='onedl-mmsegmentation is not installed')
     from mmseg.structures import SegDataSample
     from mmseg.utils import register_all_modules
@@ -52,9 +61,9 @@ def test_mmsegmentation():
     init_default_scope('mmseg')
     torch.manual_seed(0)
     net = MODELS.build(dict(
-        type='EncoderDecoder', backbone=backbone(1, 2, 3, 4),
+        type='EncoderDecoder', backbone=config,
         data_preprocessor=dict(type='SegDataPreProcessor', mean=[127.5] * 3, std=[127.5] * 3, size=(64, 64)),
-        decode_head=dict(type='UPerHead', in_channels=CHANNELS[1:], in_index=[0, 1, 2, 3], channels=16, num_classes=3,
+        decode_head=dict(type='UPerHead', in_channels=channels, in_index=[0, 1, 2, 3], channels=16, num_classes=3,
                          pool_scales=(1, 2), norm_cfg=dict(type='BN')),
         test_cfg=ConfigDict(mode='whole')))
     samples = []
