@@ -1,28 +1,8 @@
-# Stage 3: the found cells of ResNet-50, trained on from the search's weights. The real validation images are used here.
-# Without cells and init_cfg this is the plain binary ResNet-50; num_bases=2 gives every binary convolution two bases.
-_base_ = [
-    './_base_/found_classifier.py',
-    '../_base_/datasets/imagenet_cls.py',
-    './_base_/adam.py',
-    '../_base_/default_runtime_cls.py',
-]
+# Stage 3: ResNet-50, otherwise as ResNet-18.
+_base_ = './nasb-finetune-r18_8xb64-100e_imagenet-224px.py'
 
-max_epochs = 100
 search = 'work_dirs/nasb-search-r50_8xb64-25e_imagenet-224px'
 pretrained = search + '/epoch_25.pth'
 model = dict(
-    backbone=dict(
-        depth=50, cells=search + '/cells.json', init_cfg=dict(type='Pretrained', checkpoint=pretrained)),
-    head=dict(
-        num_classes=1000,
-        in_channels=2048,
-        init_cfg=dict(type='Pretrained', checkpoint=pretrained, prefix='head')),
-    data_preprocessor=_base_.data_preprocessor)
-param_scheduler = dict(end=max_epochs, T_max=max_epochs)
-train_cfg = dict(max_epochs=max_epochs, val_interval=5)
-val_dataloader = dict(dataset=dict(ann_file='', data_prefix='val'))
-test_dataloader = _base_.val_dataloader
-test_dataloader.dataset.update(ann_file='', data_prefix='val')
-test_cfg = dict()
-test_evaluator = dict(type='Accuracy', topk=(1, 5))
-auto_scale_lr = dict(enable=False, base_batch_size=512)
+    backbone=dict(depth=50, cells=search + '/cells.json', init_cfg=dict(checkpoint=pretrained)),
+    head=dict(in_channels=2048, init_cfg=dict(checkpoint=pretrained)))

@@ -1,13 +1,4 @@
-# Stage 1: ResNet-34 with all candidates of all edges mixed evenly.
-_base_ = [
-    './_base_/mixed_classifier.py',
-    '../_base_/datasets/imagenet_cls.py',
-    './_base_/adam.py',
-    '../_base_/default_runtime_cls.py',
-]
+# Stage 1: ResNet-34, otherwise as ResNet-18.
+_base_ = './nasb-pretrain-r18_8xb64-25e_imagenet-224px.py'
 
-model = dict(
-    backbone=dict(depth=34),
-    head=dict(num_classes=1000, in_channels=512),
-    data_preprocessor=_base_.data_preprocessor)
-auto_scale_lr = dict(enable=False, base_batch_size=512)
+model = dict(backbone=dict(depth=34))

@@ -1,18 +1,7 @@
-# Stage 2: the cells of ResNet-34, from the network of stage 1. The training images are split in two halves; those that
-# imagenet_cls.py holds out validate. Give stage 1's checkpoint:
-#   --cfg-options model.backbone.init_cfg.checkpoint=FILE model.head.init_cfg.checkpoint=FILE
-_base_ = [
-    './_base_/mixed_classifier.py',
-    '../_base_/datasets/imagenet_cls.py',
-    './_base_/search.py',
-    '../_base_/default_runtime_cls.py',
-]
+# Stage 2: ResNet-34, otherwise as ResNet-18.
+_base_ = './nasb-search-r18_8xb64-25e_imagenet-224px.py'
 
 pretrained = 'work_dirs/nasb-pretrain-r34_8xb64-25e_imagenet-224px/epoch_25.pth'
 model = dict(
-    backbone=dict(depth=34, init_cfg=dict(type='Pretrained', checkpoint=pretrained)),
-    head=dict(
-        num_classes=1000,
-        in_channels=512,
-        init_cfg=dict(type='Pretrained', checkpoint=pretrained, prefix='head')),
-    data_preprocessor=_base_.data_preprocessor)
+    backbone=dict(depth=34, init_cfg=dict(checkpoint=pretrained)),
+    head=dict(init_cfg=dict(checkpoint=pretrained)))

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Union
 
-import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
@@ -38,15 +37,14 @@ def pack_checkpoint(cfg: Config, checkpoint: Union[str, os.PathLike]) -> PackedF
     backbone = cfg.model.get('backbone', {})
     backbone['init_cfg'] = None  # the checkpoint brings all weights
     model = MODELS.build(cfg.model)
-    check_checkpoint(model, checkpoint)
-    content = torch.load(checkpoint, map_location='cpu', weights_only=False)
-    model.load_state_dict(content.get('state_dict', content))
+    weights, meta = check_checkpoint(model, checkpoint)
+    model.load_state_dict(weights)
     packed = pack(model.eval())
     chains, state = split_packed(packed)
     preprocessing = read_preprocessing(cfg)
     info = dict(
         network=describe_network(packed),
-        classes=_classes(content, cfg),
+        classes=_classes(meta, cfg),
         preprocessing=None if preprocessing is None else preprocessing.to_dict(),
         input_size=None if preprocessing is None else list(preprocessing.pad_size or preprocessing.scale or ()) or None,
         arch=load_arch(backbone['arch']).to_dict() if 'arch' in backbone else None,
@@ -105,7 +103,7 @@ def read_preprocessing(cfg: Config) -> Optional[Preprocessing]:
     return Preprocessing(**found)
 
 
-def _classes(content: Dict[str, Any], cfg: Config) -> List[str]:
-    meta = content.get('meta', {}).get('dataset_meta') or {}
+def _classes(meta: Dict[str, Any], cfg: Config) -> List[str]:
+    meta = meta.get('dataset_meta') or {}
     metainfo = cfg.get('test_dataloader', {}).get('dataset', {}).get('metainfo') or {}
     return list(meta.get('classes') or meta.get('CLASSES') or metainfo.get('classes') or ())

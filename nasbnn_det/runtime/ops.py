@@ -39,8 +39,8 @@ def output_shapes(x: Tensor, layers: Layers) -> List[Tuple[int, int, int, int]]:
     return [shape for _, shape in sorted(shapes)]
 
 
-def _empty(x: Tensor, shape: Tuple[int, ...], dtype: torch.dtype = torch.float32) -> Tensor:
-    return torch.empty(shape, dtype=dtype, device=x.device, memory_format=torch.channels_last)
+def _empty(x: Tensor, shape: Tuple[int, ...]) -> Tensor:
+    return torch.empty(shape, device=x.device, memory_format=torch.channels_last)
 
 
 def run_chain(x: Tensor, layers: Layers, native: Optional[NativeChain] = None,
@@ -51,7 +51,7 @@ def run_chain(x: Tensor, layers: Layers, native: Optional[NativeChain] = None,
         x (Tensor): Float, shape (N, C, H, W).
         layers (Sequence): Per layer its spec, its tensors and the index of the output that its map becomes, -1 for none.
         native (NativeChain, optional): The same for the library, if the caller kept it.
-        empty (Callable): ``empty(x, shape, dtype)`` makes the outputs, channels_last. Defaults to new memory.
+        empty (Callable): ``empty(x, shape)`` makes the outputs, channels_last. Defaults to new memory.
 
     Returns:
         list[Tensor]: The outputs.
@@ -63,19 +63,19 @@ def run_chain(x: Tensor, layers: Layers, native: Optional[NativeChain] = None,
     shapes = output_shapes(x, layers)
     if x.is_cuda or current_path() == REFERENCE:
         return run_reference(x, layers)[0]
-    outputs = [empty(x, shape, torch.float32) for shape in shapes]
+    outputs = [empty(x, shape) for shape in shapes]
     (native or NativeChain(layers)).run(_for_kernels(x, layers), outputs)
     return outputs
 
 
-def run_dots(x: Tensor, spec: LayerSpec, tensors: LayerTensors, empty: Callable[..., Tensor] = _empty) -> Tensor:
+def run_dots(x: Tensor, spec: LayerSpec, tensors: LayerTensors, dots: Optional[Tensor] = None) -> Tensor:
     """The bare dot products of a binary layer.
 
     Args:
         x (Tensor): Float, shape (N, C, H, W).
         spec (LayerSpec): The layer.
         tensors (LayerTensors): Its tensors.
-        empty (Callable): As for :func:`run_chain`.
+        dots (Tensor, optional): Memory for the result. Defaults to None, new memory.
 
     Returns:
         Tensor: int32, shape (N, C', H', W'), channels_last.
@@ -84,7 +84,9 @@ def run_dots(x: Tensor, spec: LayerSpec, tensors: LayerTensors, empty: Callable[
     check_input(x, layers)
     if x.is_cuda or current_path() == REFERENCE:
         return run_reference(x, layers)[1].int().contiguous(memory_format=torch.channels_last)
-    dots = empty(x, (x.shape[0], spec.out_channels, *spec.output_size(*x.shape[2:])), torch.int32)
+    if dots is None:
+        shape = (x.shape[0], spec.out_channels, *spec.output_size(*x.shape[2:]))
+        dots = torch.empty(shape, dtype=torch.int32, memory_format=torch.channels_last)
     NativeChain(layers).run(_for_kernels(x, layers), [], dots)
     return dots
 
@@ -105,7 +107,7 @@ def run_sums(x: Tensor, layers: Layers, empty: Callable[..., Tensor] = _empty) -
     if x.is_cuda or current_path() == REFERENCE:
         outputs, dots = run_reference(x, layers)
         return outputs, torch.stack([dots.long().sum((0, 2, 3)), dots.long().square().sum((0, 2, 3))])
-    outputs = [empty(x, shape, torch.float32) for shape in output_shapes(x, layers)]
+    outputs = [empty(x, shape) for shape in output_shapes(x, layers)]
     sums = torch.empty(2, layers[-1][0].out_channels, dtype=torch.int64)
     NativeChain(layers).run(_for_kernels(x, layers), outputs, sums=sums)
     return outputs, sums

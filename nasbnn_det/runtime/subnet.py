@@ -97,7 +97,7 @@ class _Memory:
     def __init__(self) -> None:
         self.flat = torch.empty(0)
 
-    def __call__(self, x: Tensor, shape: Tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    def __call__(self, x: Tensor, shape: Tuple[int, ...]) -> Tensor:
         """A tensor of floats, channels_last; what was there before is lost."""
         n, c, h, w = shape
         if self.flat.numel() < n * c * h * w:

@@ -130,10 +130,9 @@ def kernel_share(rounds: int) -> Dict[str, float]:
     rates = {}
     for channels, size in ((128, 56), (256, 28), (512, 14)):
         layer, x = lone_layer(channels, size)
-        memory = torch.empty(channels * size * size, dtype=torch.int32)
+        dots = torch.empty_like(x, dtype=torch.int32)
         tensors = layer.tensors()
-        seconds = in_turn({'run': lambda: run_dots(x, layer.spec, tensors, lambda *_: memory.view(
-            1, size, size, channels).permute(0, 3, 1, 2))}, rounds * 4)['run']
+        seconds = in_turn({'run': lambda: run_dots(x, layer.spec, tensors, dots)}, rounds * 4)['run']
         rates[str(channels)] = 9 * channels**2 * size**2 / seconds
     return dict(peak=best, **rates)
 
@@ -168,7 +167,7 @@ def measure_memory(args: argparse.Namespace) -> None:
     with torch.inference_mode():
         if args.memory_of == 'float':
             model = build_detector(args.config)
-            model.load_state_dict(torch.load(file))
+            model.load_state_dict(torch.load(file, weights_only=True))
             model(image, mode='tensor')
         else:
             loaded = load_packed(file)

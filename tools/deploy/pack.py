@@ -2,12 +2,12 @@
 import argparse
 from pathlib import Path
 
-import torch
 from mmengine.config import Config, DictAction
 
 from nasbnn_det.apis import run_tool
 from nasbnn_det.apis.packing import pack_checkpoint
 from nasbnn_det.runtime.file import load_packed, save_packed
+from nasbnn_det.supernet.checkpoint import read_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,8 +28,7 @@ def main() -> None:
     packed = pack_checkpoint(cfg, args.checkpoint)
     save_packed(args.out, packed)
     load_packed(args.out)
-    state = torch.load(args.checkpoint, map_location='cpu', weights_only=False)
-    floats = 4 * sum(value.numel() for value in state.get('state_dict', state).values())
+    floats = 4 * sum(value.numel() for value in read_checkpoint(args.checkpoint)[0].values())
     size = Path(args.out).stat().st_size
     print(f'written: {args.out}, {size / 1e6:.3f} MB; the weights as float32: {floats / 1e6:.3f} MB, '
           f'{floats / size:.1f} times as large')

@@ -1,21 +1,21 @@
 """Binary ResNets of NASB cells: the mixed one that is searched, and the one that was found."""
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Optional, Sequence, Union
 
-from mmengine.model import BaseModule
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils.checkpoint import checkpoint
 
 from ...checked import build_checked
 from ...nasb import CellNet, CellRules, CellSite, CellSpace, DiscreteCell, MixedCell, ResNetShape, StemShape, load_cells
 from ...nasb.checkpoint import load_backbone_state
 from ...nasb.resnet import build_stages, build_stem
 from ...registry import MODELS
-from ...supernet.checkpoint import check_keys
+from .staged_backbone import StagedBackbone
 
 
-class _CellResNet(BaseModule):
+class _CellResNet(StagedBackbone):
     """What both backbones share; the arguments are described there."""
+
+    first_output = 1
+    key_prefixes = ('stem.', 'layer')
 
     #: The cells of a discrete backbone.
     net: Optional[CellNet] = None
@@ -23,20 +23,16 @@ class _CellResNet(BaseModule):
     def __init__(self, depth: int, base_channels: int, stem: Optional[dict], out_indices: Sequence[int],
                  frozen_stages: int, norm_eval: bool, with_cp: bool, rules: Dict[str, Any],
                  init_cfg: Optional[dict]) -> None:
-        super().__init__(init_cfg)
+        super().__init__(tuple(out_indices), frozen_stages, norm_eval, with_cp, init_cfg)
         self.rules = CellRules(**rules)
         self.shape = ResNetShape(depth, base_channels, build_checked(StemShape, stem, 'stem'))
         stages = len(self.shape.stage_channels)
-        self.out_indices = tuple(out_indices)
         if not self.out_indices or list(out_indices) != sorted(set(out_indices)) \
                 or not 0 <= self.out_indices[0] <= self.out_indices[-1] < stages:
             raise ValueError(f'out_indices is {self.out_indices}; allowed are stages 0 to {stages - 1}, ascending, '
                              'without repeats')
         if not -1 <= frozen_stages <= stages:
             raise ValueError(f'frozen_stages is {frozen_stages}; allowed are -1 (none), 0 (the stem) and 1 to {stages}')
-        self.frozen_stages = frozen_stages
-        self.norm_eval = norm_eval
-        self.with_cp = with_cp
         self.out_channels = tuple(self.shape.stage_channels[i] for i in self.out_indices)
         self.out_strides = tuple(self.shape.stage_strides[i] for i in self.out_indices)
         self.stem = build_stem(self.shape)
@@ -53,65 +49,11 @@ class _CellResNet(BaseModule):
         return {site.name: self.get_submodule(site.name) for site in self.shape.sites}
 
     @property
-    def _stages(self) -> List[nn.Module]:
-        return [getattr(self, f'layer{i + 1}') for i in range(len(self.shape.stage_channels))]
+    def parts(self) -> List[nn.Module]:
+        return [self.stem, *(getattr(self, f'layer{i + 1}') for i in range(len(self.shape.stage_channels)))]
 
-    def init_weights(self) -> None:
-        """Initialises as ``init_cfg`` says; 'Pretrained' loads strictly."""
-        cfg = self.init_cfg
-        if not isinstance(cfg, dict) or cfg.get('type') != 'Pretrained':
-            super().init_weights()
-            return
-        unknown = set(cfg) - {'type', 'checkpoint', 'prefix'}
-        if unknown:
-            raise ValueError(f'init_cfg of {type(self).__name__} has unknown keys {sorted(unknown)}; allowed are type, '
-                             'checkpoint, prefix')
-        state = load_backbone_state(cfg['checkpoint'], self.state_dict(), self.net, cfg.get('prefix'))
-        self.load_state_dict(state, strict=True)
-        self.is_init = True
-
-    def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
-        """Feature maps of the stages in ``out_indices``.
-
-        Args:
-            x (Tensor): Images of shape (N, 3, H, W), any size.
-
-        Returns:
-            tuple[Tensor]: Shapes (N, out_channels[i], ceil(H / out_strides[i]), ceil(W / out_strides[i])).
-        """
-        x = self.stem(x)
-        outs = []
-        for i, stage in enumerate(self._stages[:self.out_indices[-1] + 1]):
-            x = checkpoint(stage, x, use_reentrant=False) if self.with_cp and x.requires_grad else stage(x)
-            if i in self.out_indices:
-                outs.append(x)
-        return tuple(outs)
-
-    def _freeze(self) -> None:
-        for stage in [self.stem, *self._stages][:self.frozen_stages + 1]:
-            stage.eval()
-            for parameter in stage.parameters():
-                parameter.requires_grad_(False)
-
-    def train(self, mode: bool = True) -> '_CellResNet':
-        """Sets the mode; frozen stages, and all batch norms under ``norm_eval``, stay in evaluation mode."""
-        super().train(mode)
-        if mode:
-            self._freeze()
-            if self.norm_eval:
-                for module in self.modules():
-                    if isinstance(module, _BatchNorm):
-                        module.eval()
-        return self
-
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
-        # Frameworks load whole models non-strictly and only warn. A backbone with a part of its weights
-        # computes nonsense silently, so here wrong keys are an error however the caller loads.
-        given = {k[len(prefix):]: v for k, v in state_dict.items() if k.startswith(prefix)}
-        if not prefix:
-            given = {k: v for k, v in given.items() if k.startswith(('stem.', 'layer'))}
-        check_keys(self.state_dict(), given, f'the checkpoint, at {prefix or "its top"}')
-        super()._load_from_state_dict(state_dict, prefix, *args)
+    def _read_weights(self, path: str, prefix: Optional[str]) -> Dict[str, Tensor]:
+        return load_backbone_state(path, self.state_dict(), self.net, prefix)
 
 
 @MODELS.register_module()

@@ -33,7 +33,7 @@ struct Row {
   float* out;                 // or null
   int32_t* dots;              // the plain dot products, instead of all that follows them; or null
   const int64_t* out_at;      // where each pixel begins in them
-  int64_t* sums;              // likewise: to these the dot products are added, [2][groups * tiles * 32], and their squares
+  int64_t* sums;              // or: sums of the dot products and of their squares are added to these, [2][groups * tiles * 32]
   uint32_t* signs;            // [pixels][sign_words], natural order of channels, or null
   int64_t sign_words;
 };
