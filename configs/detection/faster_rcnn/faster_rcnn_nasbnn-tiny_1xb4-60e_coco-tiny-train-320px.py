@@ -10,7 +10,7 @@ max_epochs = 60
 train_cfg = dict(max_epochs=max_epochs, val_interval=10)
 # The recipe names the predictors of RTMDet's head; here they are called otherwise.
 optim_wrapper = dict(
-    optimizer=dict(lr=4e-3),
+    optimizer=dict(lr=2e-3),
     paramwise_cfg=dict(
         custom_keys={
             'rpn_cls': dict(lr_mult=0.1),

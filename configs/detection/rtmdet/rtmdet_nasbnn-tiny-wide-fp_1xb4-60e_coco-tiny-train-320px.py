@@ -5,4 +5,3 @@ model = dict(
     backbone=dict(precision='float'),
     neck=dict(precision='float'),
     bbox_head=dict(precision='float', quant_predictors=False))
-optim_wrapper = dict(optimizer=dict(lr=2e-3))

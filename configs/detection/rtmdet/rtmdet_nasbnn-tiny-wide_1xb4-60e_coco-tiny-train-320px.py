@@ -1,4 +1,5 @@
 # Trained and evaluated on the same 217 photographs: whether a binary detector can learn them, and how its twin does.
+# It begins with what the twin has learned: tools/model_converters/start_from_twin.py writes the file for load_from.
 _base_ = [
     '../../_base_/models/rtmdet_nasbnn_tiny.py',
     '../../_base_/datasets/coco_tiny_train.py',
@@ -11,6 +12,6 @@ max_epochs = 60
 model = dict(neck=dict(out_channels=128), bbox_head=dict(num_classes=80, in_channels=128, feat_channels=128))
 train_cfg = dict(max_epochs=max_epochs, val_interval=10)
 # Few images of many classes: the class predictors have further to go than on the made set.
-optim_wrapper = dict(optimizer=dict(lr=4e-3), paramwise_cfg=dict(custom_keys=dict(rtm_cls=dict(lr_mult=0.3))))
+optim_wrapper = dict(optimizer=dict(lr=2e-3), paramwise_cfg=dict(custom_keys=dict(rtm_cls=dict(lr_mult=0.3))))
 param_scheduler = _base_.param_scheduler
 param_scheduler[1].update(end=max_epochs, T_max=max_epochs)

@@ -1,0 +1,55 @@
+"""A binary network that begins with what its full-precision twin has learned."""
+import pytest
+import torch
+from torch import nn
+
+from nasbnn_det.apis import start_from_twin
+from nasbnn_det.binary import BinaryConvModule
+
+
+def network(precision='binary', width=8):
+    torch.manual_seed(0)
+    bricks = [BinaryConvModule(8, width, 3, precision=precision), BinaryConvModule(width, 8, 1, precision=precision)]
+    return nn.Sequential(*bricks, nn.Conv2d(8, 2, 1))
+
+
+@pytest.fixture
+def twin(tmp_path):
+    """A twin that a training step has changed, and its checkpoint."""
+    net = network('float')
+    net(torch.randn(2, 8, 6, 6)).square().sum().backward()
+    torch.optim.SGD(net.parameters(), 0.1).step()
+    torch.save(dict(state_dict=net.state_dict(), meta=dict(epoch=3)), tmp_path / 'twin.pth')
+    return net, tmp_path / 'twin.pth'
+
+
+def test_binary_network_has_the_twins_weights(twin):
+    net, path = twin
+    binary = network()
+    untouched = {key: value.clone() for key, value in binary.state_dict().items()}
+    state, meta = start_from_twin(binary, path)
+    assert meta == dict(epoch=3)
+    assert all(torch.equal(value, untouched[key]) for key, value in binary.state_dict().items())
+    binary.load_state_dict(state, strict=True)
+    learned = net.state_dict()
+    shared = set(learned) & set(state)
+    assert len(shared) == len(learned) < len(state)
+    assert all(torch.equal(binary.state_dict()[key], learned[key]) for key in shared)
+    assert all(torch.equal(state[key], untouched[key]) for key in set(state) - shared)
+    # One binary weight per latent one of the twin, of its sign once standardised.
+    weight = net[0].conv.weight
+    sign = (weight - weight.mean((1, 2, 3), keepdim=True)).sign()
+    assert torch.equal(binary[0].conv.binary_weight().sign(), sign)
+
+
+def test_what_is_no_twin(twin, tmp_path):
+    net, path = twin
+    torch.save(dict(state_dict=network().state_dict()), tmp_path / 'binary.pth')
+    torch.save(dict(state_dict=network('float', width=16).state_dict()), tmp_path / 'wider.pth')
+    for given, file, message in ((network(), 'binary.pth', 'is binary already'),
+                                 (network(), 'wider.pth', "full-precision twin"),
+                                 (network('float'), 'twin.pth', 'no binary convolution')):
+        with pytest.raises(ValueError, match=message):
+            start_from_twin(given, tmp_path / file)
+    with pytest.raises(FileNotFoundError):
+        start_from_twin(network(), tmp_path / 'missing.pth')
