@@ -71,3 +71,29 @@ def test_norm_eval():
 def test_bad_arguments(cfg, words):
     with pytest.raises(ValueError, match=words):
         build(**cfg)
+
+
+@pytest.mark.parametrize('cfg', [dict(type='BinaryResNet', style='reactnet'), dict(type='ReActNet', out_indices=(4, ))])
+def test_loads_strictly(cfg, tmp_path):
+    held = Classifier(build(**cfg, frozen_stages=1))
+    with torch.no_grad():
+        held.backbone.stages[0][0](torch.randn(2, 64 if cfg['type'] == 'BinaryResNet' else 32, 8, 8))
+    torch.save(dict(state_dict=held.state_dict()), tmp_path / 'held.pth')
+    net = build(**cfg, init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'held.pth')))
+    torch.nn.init.zeros_(net.stem[0].weight)
+    net.init_weights()
+    assert all(torch.equal(value, held.backbone.state_dict()[key]) for key, value in net.state_dict().items())
+    state = held.state_dict()
+    del state['backbone.stages.2.0.' + next(iter(held.backbone.stages[2][0].state_dict()))]
+    with pytest.raises(ValueError, match='1 missing'):
+        held.load_state_dict(state, strict=False)
+
+
+@pytest.mark.parametrize('name', ['BinaryResNet', 'ReActNet'])
+def test_frozen_stages(name):
+    net = build(type=name, frozen_stages=1).train()
+    frozen = [net.stem, net.stages[0]]
+    assert not any(m.training for part in frozen for m in part.modules())
+    assert not any(p.requires_grad for part in frozen for p in part.parameters()) and net.stages[1].training
+    with pytest.raises(ValueError, match='frozen_stages is 9'):
+        build(type=name, frozen_stages=9)

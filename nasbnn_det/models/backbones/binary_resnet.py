@@ -1,11 +1,11 @@
 """The ResNets that binary detectors are usually built on: Bi-Real Net's and ReActNet's."""
-from typing import Optional, Sequence, Tuple
+from typing import Optional, Sequence
 
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...binary import BinaryConv2d, RPReLU
 from ...registry import MODELS
+from .staged_backbone import StagedBackbone
 
 _DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 _STYLES = ('bireal', 'reactnet')
@@ -43,7 +43,7 @@ class BinaryResLayer(nn.Module):
 
 
 @MODELS.register_module()
-class BinaryResNet(BaseModule):
+class BinaryResNet(StagedBackbone):
     """Bi-Real ResNet-18/34 (arXiv 1808.00278) or ReActNet on ResNet-18/34 (arXiv 2003.03488), for comparison.
 
     The first convolution and the shortcuts that change the size are full-precision, as published.
@@ -52,31 +52,37 @@ class BinaryResNet(BaseModule):
         depth (int): 18 or 34. Defaults to 18.
         style (str): 'bireal' or 'reactnet'. Defaults to 'bireal'.
         out_indices (Sequence[int]): Stages whose maps are returned, 0 to 3. Defaults to (0, 1, 2, 3).
+        frozen_stages (int): That many stages and the stem are not trained and stay in evaluation mode; -1 freezes none.
+            Defaults to -1.
         norm_eval (bool): Keeps batch norms in evaluation mode while training. Defaults to False.
-        init_cfg (dict, optional): Initialisation. Defaults to None.
+        with_cp (bool): Recomputes stages in the backward pass to save memory. Defaults to False.
+        init_cfg (dict, optional): ``dict(type='Pretrained', checkpoint=PATH)`` with the checkpoint of any model that
+            holds this backbone (``prefix`` says where, if it is not plain). Keys are matched strictly.
 
     Attributes:
         out_channels (tuple[int]): Channels of each output.
         out_strides (tuple[int]): Total stride of each output.
 
     Raises:
-        ValueError: If depth, style or an index is unknown.
+        FileNotFoundError: If a file does not exist.
+        ValueError: If depth, style or an index is unknown, or a checkpoint has wrong keys.
     """
+
+    first_output = 1
 
     def __init__(self,
                  depth: int = 18,
                  style: str = 'bireal',
                  out_indices: Sequence[int] = (0, 1, 2, 3),
+                 frozen_stages: int = -1,
                  norm_eval: bool = False,
+                 with_cp: bool = False,
                  init_cfg: Optional[dict] = None) -> None:
-        super().__init__(init_cfg)
+        super().__init__(tuple(out_indices), frozen_stages, norm_eval, with_cp, init_cfg)
         if depth not in _DEPTHS or style not in _STYLES:
             raise ValueError(f"depth {depth}, style '{style}': allowed are depths {list(_DEPTHS)} and styles "
                              f'{list(_STYLES)}')
-        if not out_indices or not set(out_indices) <= set(range(4)):
-            raise ValueError(f'out_indices is {tuple(out_indices)}; BinaryResNet has the stages 0 to 3')
-        self.out_indices = tuple(out_indices)
-        self.norm_eval = norm_eval
+        self._check_stages(len(_DEPTHS[depth]))
         self.stem = nn.Sequential(
             nn.Conv2d(3, 64, 7, 2, padding=3, bias=False), nn.BatchNorm2d(64), nn.MaxPool2d(3, 2, padding=1))
         self.stages = nn.ModuleList()
@@ -90,29 +96,4 @@ class BinaryResNet(BaseModule):
             self.stages.append(nn.Sequential(*layers))
         self.out_channels = tuple(64 * 2**i for i in self.out_indices)
         self.out_strides = tuple(4 * 2**i for i in self.out_indices)
-
-    def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
-        """Feature maps of the stages in ``out_indices``.
-
-        Args:
-            x (Tensor): Images of shape (N, 3, H, W).
-
-        Returns:
-            tuple[Tensor]: Shapes (N, out_channels[i], ceil(H / out_strides[i]), ceil(W / out_strides[i])).
-        """
-        x = self.stem(x)
-        outs = []
-        for i, stage in enumerate(self.stages):
-            x = stage(x)
-            if i in self.out_indices:
-                outs.append(x)
-        return tuple(outs)
-
-    def train(self, mode: bool = True) -> 'BinaryResNet':
-        """Sets the mode; batch norms stay in evaluation mode under ``norm_eval``."""
-        super().train(mode)
-        if mode and self.norm_eval:
-            for module in self.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
-        return self
+        self._freeze()

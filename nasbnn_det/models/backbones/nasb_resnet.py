@@ -26,13 +26,7 @@ class _CellResNet(StagedBackbone):
         super().__init__(tuple(out_indices), frozen_stages, norm_eval, with_cp, init_cfg)
         self.rules = CellRules(**rules)
         self.shape = ResNetShape(depth, base_channels, build_checked(StemShape, stem, 'stem'))
-        stages = len(self.shape.stage_channels)
-        if not self.out_indices or list(out_indices) != sorted(set(out_indices)) \
-                or not 0 <= self.out_indices[0] <= self.out_indices[-1] < stages:
-            raise ValueError(f'out_indices is {self.out_indices}; allowed are stages 0 to {stages - 1}, ascending, '
-                             'without repeats')
-        if not -1 <= frozen_stages <= stages:
-            raise ValueError(f'frozen_stages is {frozen_stages}; allowed are -1 (none), 0 (the stem) and 1 to {stages}')
+        self._check_stages(len(self.shape.stage_channels))
         self.out_channels = tuple(self.shape.stage_channels[i] for i in self.out_indices)
         self.out_strides = tuple(self.shape.stage_strides[i] for i in self.out_indices)
         self.stem = build_stem(self.shape)

@@ -70,10 +70,6 @@ class NASBNN(StagedBackbone):
         self.out_strides = tuple(self.arch.space.strides[i] for i in self.out_indices)
         self._freeze()
 
-    @property
-    def parts(self) -> List[nn.Module]:
-        return [self.stem, *self.stages]
-
     def _read_weights(self, path: str, prefix: Optional[str]) -> Dict[str, Tensor]:
         return load_subnet_state(path, self.arch, prefix, self.binarization)
 

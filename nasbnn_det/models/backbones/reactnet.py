@@ -1,11 +1,11 @@
 """ReActNet-A: MobileNet's layout in binary bricks."""
-from typing import Optional, Sequence, Tuple
+from typing import Optional, Sequence
 
-from mmengine.model import BaseModule
-from torch import Tensor, nn
+from torch import nn
 
 from ...binary import BinaryBlock
 from ...registry import MODELS
+from .staged_backbone import StagedBackbone
 
 #: Output channels and stride of each block, grouped by resolution.
 _STAGES = (((64, 1), ), ((128, 2), (128, 1)), ((256, 2), (256, 1)),
@@ -13,7 +13,7 @@ _STAGES = (((64, 1), ), ((128, 2), (128, 1)), ((256, 2), (256, 1)),
 
 
 @MODELS.register_module()
-class ReActNet(BaseModule):
+class ReActNet(StagedBackbone):
     """ReActNet-A (arXiv 2003.03488, Sec. 4.1), for comparison.
 
     MobileNetV1's depthwise and pointwise convolutions become a dense binary 3 x 3 and a binary 1 x 1, each with its own
@@ -23,21 +23,32 @@ class ReActNet(BaseModule):
 
     Args:
         out_indices (Sequence[int]): Stages whose maps are returned, 0 to 4 with strides 2 to 32. Defaults to (2, 3, 4).
-        init_cfg (dict, optional): Initialisation. Defaults to None.
+        frozen_stages (int): That many stages and the stem are not trained and stay in evaluation mode; -1 freezes none.
+            Defaults to -1.
+        norm_eval (bool): Keeps batch norms in evaluation mode while training. Defaults to False.
+        with_cp (bool): Recomputes stages in the backward pass to save memory. Defaults to False.
+        init_cfg (dict, optional): ``dict(type='Pretrained', checkpoint=PATH)`` with the checkpoint of any model that
+            holds this backbone (``prefix`` says where, if it is not plain). Keys are matched strictly.
 
     Attributes:
         out_channels (tuple[int]): Channels of each output.
         out_strides (tuple[int]): Total stride of each output.
 
     Raises:
-        ValueError: If an index names no stage.
+        FileNotFoundError: If a file does not exist.
+        ValueError: If an index names no stage, or a checkpoint has wrong keys.
     """
 
-    def __init__(self, out_indices: Sequence[int] = (2, 3, 4), init_cfg: Optional[dict] = None) -> None:
-        super().__init__(init_cfg)
-        if not out_indices or not set(out_indices) <= set(range(len(_STAGES))):
-            raise ValueError(f'out_indices is {tuple(out_indices)}; ReActNet has the stages 0 to {len(_STAGES) - 1}')
-        self.out_indices = tuple(out_indices)
+    first_output = 1
+
+    def __init__(self,
+                 out_indices: Sequence[int] = (2, 3, 4),
+                 frozen_stages: int = -1,
+                 norm_eval: bool = False,
+                 with_cp: bool = False,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(tuple(out_indices), frozen_stages, norm_eval, with_cp, init_cfg)
+        self._check_stages(len(_STAGES))
         self.stem = nn.Sequential(nn.Conv2d(3, 32, 3, 2, padding=1, bias=False), nn.BatchNorm2d(32))
         self.stages = nn.ModuleList()
         before = 32
@@ -49,20 +60,4 @@ class ReActNet(BaseModule):
             self.stages.append(nn.Sequential(*layers))
         self.out_channels = tuple(_STAGES[i][-1][0] for i in self.out_indices)
         self.out_strides = tuple(2 * 2**i for i in self.out_indices)
-
-    def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
-        """Feature maps of the stages in ``out_indices``.
-
-        Args:
-            x (Tensor): Images of shape (N, 3, H, W).
-
-        Returns:
-            tuple[Tensor]: Shapes (N, out_channels[i], ceil(H / out_strides[i]), ceil(W / out_strides[i])).
-        """
-        x = self.stem(x)
-        outs = []
-        for i, stage in enumerate(self.stages):
-            x = stage(x)
-            if i in self.out_indices:
-                outs.append(x)
-        return tuple(outs)
+        self._freeze()

@@ -1,4 +1,4 @@
-"""What the found backbones share: outputs by stage, freezing, and loading that is strict however the caller loads."""
+"""What our backbones share: outputs by stage, freezing, and loading that is strict however the caller loads."""
 from typing import Any, Dict, List, Optional, Tuple
 
 from mmengine.model import BaseModule
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from ...supernet.checkpoint import check_keys
+from ...supernet.checkpoint import check_keys, find_prefix, read_checkpoint
 
 
 class StagedBackbone(BaseModule):
@@ -33,14 +33,31 @@ class StagedBackbone(BaseModule):
         self.norm_eval = norm_eval
         self.with_cp = with_cp
 
+    def _check_stages(self, stages: int) -> None:
+        """Raises ValueError unless a backbone of so many stages behind its stem has what was asked for."""
+        indices = list(self.out_indices)
+        if not indices or indices != sorted(set(indices)) or not 0 <= indices[0] <= indices[-1] < stages:
+            raise ValueError(f'out_indices is {self.out_indices}; allowed are stages 0 to {stages - 1}, ascending, '
+                             'without repeats')
+        if not -1 <= self.frozen_stages <= stages:
+            raise ValueError(f'frozen_stages is {self.frozen_stages}; allowed are -1 (none), 0 (the stem) and 1 to '
+                             f'{stages}')
+
     @property
     def parts(self) -> List[nn.Module]:
         """The stem and the stages, in order."""
-        raise NotImplementedError
+        return [self.stem, *self.stages]
 
     def _read_weights(self, path: str, prefix: Optional[str]) -> Dict[str, Tensor]:
-        """The backbone's weights from a checkpoint."""
-        raise NotImplementedError
+        """The backbone's weights from a checkpoint of it, or of any model that holds it."""
+        state, _ = read_checkpoint(path)
+        own = self.state_dict()
+        if prefix is None:
+            prefix = find_prefix(state, next(iter(own)), path)
+        given = {key[len(prefix):]: value for key, value in state.items() if key.startswith(prefix)}
+        given = {key: value for key, value in given.items() if key.startswith(self.key_prefixes)}
+        check_keys(own, given, path)
+        return given
 
     def init_weights(self) -> None:
         """Initialises as ``init_cfg`` says; 'Pretrained' loads strictly."""
