@@ -1,6 +1,6 @@
 """Parameters of any model by precision, and the bytes of its packed weights."""
 from dataclasses import dataclass
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -24,24 +24,26 @@ class ModuleSize:
     packed_bytes: int
 
 
-def packed_bytes(module: nn.Module, params: Params) -> int:
+def packed_bytes(module: nn.Module, params: Params, folded: int = 0) -> int:
     """Bytes of a module's weights in a packed file.
 
     * A binary weight is a bit. The bits of one filter's tap lie side by side over the input channels of a group and
-      fill whole 32-bit words: ``4 * ceil(in_channels / groups / 32)`` bytes per tap and output channel.
-    * An 8-bit weight is a byte, every other value four: RSign's shift, RPReLU's three values, a batch norm folded
-      into one scale and one shift, each per channel, the step of 8-bit weights per output channel.
+      fill whole bytes: ``ceil(in_channels / groups / 8)`` per tap and output channel.
+    * An 8-bit weight is a byte, every other value four: RSign's shift, a batch norm folded into one scale and one shift,
+      each per channel, the step of 8-bit weights per output channel. Of RPReLU's three values the first goes into the
+      shift of the batch norm before it.
     * Latent weights, matrices of the Bi-Transformation and statistics of batch norms are not stored.
 
     Args:
         module (nn.Module): The module, without its children.
         params (Params): Its values by precision.
+        folded (int): How many of its 32-bit values go into those of another module. Defaults to 0.
     """
     binary = 0
     if params.bits1:
         taps = module.kernel_size[0] * module.kernel_size[1]
-        binary = 4 * -(-(module.in_channels // module.groups) // 32) * taps * module.out_channels
-    return binary + params.bits8 + 4 * params.bits32
+        binary = -(-(module.in_channels // module.groups) // 8) * taps * module.out_channels
+    return binary + params.bits8 + 4 * (params.bits32 - folded)
 
 
 def measure_model(model: nn.Module) -> List[ModuleSize]:
@@ -53,15 +55,19 @@ def measure_model(model: nn.Module) -> List[ModuleSize]:
     Returns:
         list[ModuleSize]: In the order of the model.
     """
-    followed = {module for parent in model.modules() for module in _normalized_convs(parent)}
+    pairs = [pair for parent in model.modules() for pair in _neighbours(parent)]
+    normalized = {module for module, after in pairs if isinstance(after, _BatchNorm)}
+    folded = {after: getattr(after, after.folded).numel() for module, after in pairs
+              if isinstance(module, _BatchNorm) and hasattr(after, 'folded')}
     seen: set = set()
     rows = []
     for name, module in model.named_modules():
         own = {key: value.numel() for key, value in module.named_parameters(recurse=False) if id(value) not in seen}
         seen.update(map(id, module.parameters(recurse=False)))
-        params = _params(module, own, module in followed)
+        params = _params(module, own, module in normalized)
         if params != Params(0, 0, 0):
-            rows.append(ModuleSize(name, type(module).__name__, params, packed_bytes(module, params)))
+            size = packed_bytes(module, params, folded.get(module, 0))
+            rows.append(ModuleSize(name, type(module).__name__, params, size))
     return rows
 
 
@@ -80,11 +86,10 @@ def _params(module: nn.Module, own: Dict[str, int], normalized: bool) -> Params:
     return Params(0, weights, bias + module.out_channels)
 
 
-def _normalized_convs(parent: nn.Module) -> List[nn.Module]:
-    """Convolutions among a module's children that a batch norm follows."""
-    children = [child for _, child in parent.named_children()]
-    return [conv for conv, after in zip(children, children[1:])
-            if hasattr(conv, 'weight_bits') and isinstance(after, _BatchNorm)]
+def _neighbours(parent: nn.Module) -> List[Tuple[nn.Module, nn.Module]]:
+    """Children of a module, each with the one behind it."""
+    children = list(parent.children())
+    return list(zip(children, children[1:]))
 
 
 def total_params(rows: List[ModuleSize]) -> Params:

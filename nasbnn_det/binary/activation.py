@@ -108,6 +108,9 @@ class RPReLU(nn.Module):
         channels (int): C of the input of shape (N, C, H, W); 1 shares the three values among all channels.
     """
 
+    #: The parameter that packing adds to the shift of a batch norm before it; read by reports.
+    folded = 'bias_in'
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.bias_in = nn.Parameter(torch.zeros(channels))

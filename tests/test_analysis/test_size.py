@@ -1,14 +1,19 @@
 """Parameters by precision and packed bytes of any model."""
+import tempfile
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_spaces import archs
+from safetensors.torch import load_file
 from torch import nn
 
 from nasbnn_det.analysis.size import measure_model, total_packed_bytes, total_params
 from nasbnn_det.arch import SPACES, Arch
 from nasbnn_det.arch.params import Params, count_params
 from nasbnn_det.binary import BinaryConv2d, BinaryConvModule, QuantConv2d, Stem
+from nasbnn_det.runtime import PackedFile, pack, save_packed
+from nasbnn_det.runtime.file import split_packed
 from nasbnn_det.supernet import Subnet
 
 
@@ -18,19 +23,19 @@ def test_a_subnet_has_the_parameters_of_its_architecture(arch, classes):
 
 
 def test_a_brick_by_hand():
-    # 3 x 3 taps of 36 filters; 70 / 2 = 35 input channels a group fill two words.
+    # 3 x 3 taps of 36 filters; 70 / 2 = 35 input channels a group fill five bytes.
     rows = measure_model(BinaryConvModule(70, 36, 3, groups=2))
     assert [(r.name, r.kind, r.params, r.packed_bytes) for r in rows] == [
-        ('conv', 'BinaryConv2d', Params(36 * 35 * 9, 0, 0), 36 * 9 * 2 * 4),
+        ('conv', 'BinaryConv2d', Params(36 * 35 * 9, 0, 0), 36 * 9 * 5),
         ('conv.sign', 'RSign', Params(0, 0, 70), 4 * 70),
         ('bn', 'BatchNorm2d', Params(0, 0, 2 * 36), 8 * 36),
-        ('act', 'RPReLU', Params(0, 0, 3 * 36), 12 * 36)]
+        ('act', 'RPReLU', Params(0, 0, 3 * 36), 8 * 36)]  # one of three goes into bn
 
 
-@pytest.mark.parametrize('channels, words', [(1, 1), (32, 1), (33, 2), (64, 2)])
-def test_taps_fill_whole_words(channels, words):
+@pytest.mark.parametrize('channels, size', [(1, 1), (8, 1), (33, 5), (64, 8)])
+def test_taps_fill_whole_bytes(channels, size):
     row = measure_model(BinaryConvModule(channels, 5, 1))[0]
-    assert row.packed_bytes == 5 * words * 4 and row.params.bits1 == 5 * channels
+    assert row.packed_bytes == 5 * size and row.params.bits1 == 5 * channels
 
 
 def test_eight_bits_and_float():
@@ -64,6 +69,17 @@ def test_shared_convolutions_are_stored_once():
     tied = nn.ModuleList([nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False)])
     tied[1].weight = tied[0].weight
     assert total_params(measure_model(tied)) == Params(0, 0, 9)
+
+
+@given(archs())
+@settings(max_examples=10, deadline=None)
+def test_a_packed_file_has_these_bytes(arch):
+    net = Subnet(arch, 3)
+    with tempfile.TemporaryDirectory() as folder:
+        chains, state = split_packed(pack(net))
+        save_packed(f'{folder}/net.safetensors', PackedFile(chains, state))
+        tensors = load_file(f'{folder}/net.safetensors')
+    assert sum(t.numel() * t.element_size() for t in tensors.values()) == total_packed_bytes(measure_model(net))
 
 
 def test_the_packed_file_is_a_fraction_of_the_float_one():
