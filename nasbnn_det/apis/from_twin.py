@@ -31,7 +31,7 @@ def start_from_twin(network: nn.Module, path: Union[str, os.PathLike]) -> Tuple[
     own = network.state_dict()
     binary_only = {
         f'{name}.{key}'
-        for name, module in network.named_modules() if isinstance(module, BinaryConv2d)
+        for name, module in network.named_modules(remove_duplicate=False) if isinstance(module, BinaryConv2d)
         for key in module.state_dict() if key not in ('weight', 'bias')
     }
     if not binary_only:

@@ -10,7 +10,8 @@ from nasbnn_det.binary import BinaryConvModule
 def network(precision='binary', width=8):
     torch.manual_seed(0)
     bricks = [BinaryConvModule(8, width, 3, precision=precision), BinaryConvModule(width, 8, 1, precision=precision)]
-    return nn.Sequential(*bricks, nn.Conv2d(8, 2, 1))
+    bricks.append(BinaryConvModule(width, 8, 1, conv=bricks[1].conv))  # shared, as by the levels of a head
+    return nn.Sequential(*bricks[:2], nn.Conv2d(8, width, 1), bricks[2], nn.Conv2d(8, 2, 1))
 
 
 @pytest.fixture
