@@ -8,7 +8,7 @@ import mmdet
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-DETECTOR = 'configs/detection/rtmdet_nasbnn-tiny_1xb16-9e_shapes-128px.py'
+DETECTOR = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-9e_shapes-128px.py'
 SUPERNET = 'configs/supernet/nasbnn-supernet-tiny_1xb32-3e_shapes-48px.py'
 MMDET_TOOLS = Path(mmdet.__file__).parent / '.mim' / 'tools'
 
@@ -61,6 +61,8 @@ def bad_inputs(tmp_path, root):
                    'the backbone gives 2 levels'),
         'conv_cfg': (['tools/train.py', DETECTOR, *data, 'model.neck.type=DilatedEncoder',
                       'model.neck.conv_cfg.type=nasbnn_det.BinaryConv2d'], 'DilatedEncoder, which takes no conv_cfg'),
+        'size': (['tools/analysis_tools/get_ops.py', DETECTOR, '--shape', '0'], '--shape is [0]; sizes in pixels'),
+        'no config': (['tools/analysis_tools/get_ops.py', tmp_path / 'none.py'], 'none.py'),
         'shape': (['tools/analysis_tools/get_ops.py', DETECTOR, '--shape', '1', '2', '3'], '--shape has 3 numbers'),
         'no curve': (['tools/analysis_tools/compare_runs.py', f'a={tmp_path}', '--work-dir', tmp_path],
                      "has no 'coco/bbox_mAP' in its logs"),
@@ -72,7 +74,7 @@ def bad_inputs(tmp_path, root):
 
 @pytest.mark.parametrize('case', [
     'unknown space', 'unknown setting', "a tool's own", 'no scores', 'wrong keys', 'no coco json',
-    'classes of the data', 'levels', 'conv_cfg', 'shape', 'no curve', 'illegal arch'])
+    'classes of the data', 'levels', 'conv_cfg', 'shape', 'size', 'no config', 'no curve', 'illegal arch'])
 def test_bad_input_ends_in_one_sentence(case, tiny_shapes, tmp_path):
     command, message = bad_inputs(tmp_path, tiny_shapes)[case]
     if command[0] == 'tools/train.py':
@@ -105,7 +107,8 @@ def test_curves_of_several_runs(tmp_path):
         folder = tmp_path / name / '1' / 'vis_data'
         folder.mkdir(parents=True)
         rows = [{'loss': 1.0, 'step': 7}] + [{'coco/bbox_mAP': v, 'step': 10 * (i + 1)} for i, v in enumerate(values)]
-        (folder / 'scalars.json').write_text('\n'.join(map(json.dumps, rows)))
+        torn = '{"loss": 0.9, "st'  # what a killed training was writing
+        (folder / 'scalars.json').write_text('\n'.join([*map(json.dumps, rows), torn]))
     runs = [f'{name[0]}={tmp_path / name}' for name in ('a0', 'a1', 'b')]
     done = run('tools/analysis_tools/compare_runs.py', *runs, '--work-dir', tmp_path / 'out')
     assert done.returncode == 0, done.stderr
@@ -171,3 +174,24 @@ def test_scores_of_subnets_and_their_rank_correlation(tiny_shapes, tmp_path):
     # What is trained is not trained again.
     again = run(*command)
     assert 'Epoch(train)' not in again.stdout and json.loads(again.stdout.strip().splitlines()[-1]) == result
+
+
+def test_detections_are_drawn_where_they_are(tmp_path, monkeypatch):
+    """Truth and prediction stand in pixels of the file, whatever the image was resized to for the network."""
+    import cv2
+    import numpy as np
+    import torch
+    from mmdet.structures import DetDataSample
+    from mmengine.structures import InstanceData
+    monkeypatch.syspath_prepend(str(ROOT / 'tools' / 'analysis_tools'))
+    import draw_detections
+    cv2.imwrite(str(tmp_path / 'black.png'), np.zeros((240, 320, 3), np.uint8))
+    sample = DetDataSample(metainfo=dict(img_path=str(tmp_path / 'black.png'), scale_factor=(0.5, 0.5)))
+    boxes = torch.tensor([[80., 60, 240, 180]])
+    sample.gt_instances = InstanceData(bboxes=boxes, labels=torch.tensor([0]))
+    sample.pred_instances = InstanceData(bboxes=boxes, labels=torch.tensor([0]), scores=torch.tensor([0.9]))
+    scale = draw_detections.TILE / 320
+    for drawn in draw_detections.pair(sample, ['thing'], 0.3):
+        rows, columns = np.nonzero(drawn[int(70 * scale):].any(2))  # below the name
+        assert abs(columns.min() - 80 * scale) < 4 and abs(columns.max() - 240 * scale) < 4
+        assert abs(rows.max() + int(70 * scale) - 180 * scale) < 4

@@ -1,5 +1,5 @@
 # With a moving average of the weights, for long trainings: latent binary weights near zero change their sign from step
-# to step, and the average is what validation and the last checkpoint use.
+# to step, and the average is what validation uses and checkpoints hold.
 _base_ = './default_runtime_det.py'
 
 custom_hooks = [

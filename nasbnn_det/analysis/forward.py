@@ -30,6 +30,9 @@ def forward_once(model: nn.Module, input_size: Tuple[int, int]) -> Any:
 
     Returns:
         Any: What the model gives before decoding and NMS.
+
+    Raises:
+        ValueError: If the first stage of a two-stage detector has no forward pass, as Sparse R-CNN's.
     """
     image = torch.zeros(1, 3, *input_size, device=next(model.parameters()).device)
     with evaluating(model):
@@ -54,6 +57,9 @@ def _samples(input_size: Tuple[int, int]) -> Optional[List[Any]]:
 
 def _forward_two_stage(model: nn.Module, image: Tensor) -> Any:
     from mmengine.structures import InstanceData
+    if not hasattr(model.rpn_head, 'forward_single'):
+        raise ValueError(f"{type(model).__name__} can't be run without data: its proposals are learned "
+                         f'({type(model.rpn_head).__name__})')
     features = model.extract_feat(image)
     rpn = model.rpn_head(features)
     number = model.test_cfg.rpn.max_per_img

@@ -130,9 +130,10 @@ def not_counted(model: nn.Module, rows: List[ModuleOps]) -> List[str]:
         if name in counted or not any(True for _ in module.parameters(recurse=False)):
             continue
         kind = type(module).__name__
+        kinds = {base.__name__ for base in type(module).__mro__}
         if _counter(module) is not None:
             out.append(f'{name} ({kind}, did not run)')
-        elif kind not in _FREE_MODULES and 'Norm' not in kind:
+        elif not kinds & set(_FREE_MODULES) and 'Norm' not in kind:
             out.append(f'{name} ({kind})')
     return out
 

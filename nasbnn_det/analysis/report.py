@@ -1,5 +1,5 @@
 """What a model costs, as one JSON-ready object: operations, parameters by precision, bytes of its packed weights."""
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Tuple
 
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
@@ -17,10 +17,10 @@ def build_model(cfg: Config) -> nn.Module:
     return MODELS.build(cfg.model)
 
 
-def input_size(cfg: Config) -> Optional[Tuple[int, int]]:
+def input_size(cfg: Config) -> Tuple[int, int]:
     """Height and width that a config's test pipeline makes of its images, padding included.
 
-    Of a pipeline that keeps the aspect ratio, the size of a landscape image that fills its scale. None where the
+    Of a pipeline that keeps the aspect ratio, the size of a landscape image that fills its scale. 320 x 320 where the
     pipeline does not say.
     """
     pipeline = cfg.get('test_dataloader', {}).get('dataset', {}).get('pipeline', [])
@@ -28,7 +28,7 @@ def input_size(cfg: Config) -> Optional[Tuple[int, int]]:
              for step in pipeline}
     size = sizes.get('Pad') or sizes.get('Resize') or sizes.get('CenterCrop')
     if size is None:
-        return None
+        return 320, 320
     width, height = (size, size) if isinstance(size, int) else size
     divisor = (cfg.model.get('data_preprocessor') or {}).get('pad_size_divisor', 1)
     return -(-height // divisor) * divisor, -(-width // divisor) * divisor

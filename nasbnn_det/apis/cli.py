@@ -4,7 +4,7 @@ from typing import Callable
 
 
 def run_tool(main: Callable[[], None]) -> None:
-    """Runs a tool; a ValueError or FileNotFoundError, our ways to say "bad input", becomes one line on stderr.
+    """Runs a tool; a ValueError of ours or a FileNotFoundError, the ways to say "bad input", becomes one line on stderr.
 
     MMEngine wraps errors of components it builds into longer ones of the same type; the first line is kept.
 
@@ -14,7 +14,7 @@ def run_tool(main: Callable[[], None]) -> None:
     try:
         main()
     except (ValueError, FileNotFoundError) as error:
-        if not _is_ours(error):
+        if not isinstance(error, FileNotFoundError) and not _is_ours(error):
             raise
         print(f'error: {_first_sentence(error)}', file=sys.stderr)
         sys.exit(1)

@@ -3,7 +3,7 @@
 Each exists as a function, which also the weight-sharing supernet calls with sliced parameters, and as a
 module that holds the parameters.
 """
-from typing import Tuple
+from typing import Any, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -37,6 +37,8 @@ def rprelu(x: Tensor, bias_in: Tensor, slope: Tensor, bias_out: Tensor) -> Tenso
     Returns:
         Tensor: Shape (N, C, H, W).
     """
+    if x.dim() != 4:
+        raise ValueError(f'RPReLU takes maps of shape (N, C, H, W), not {tuple(x.shape)}')
     # Where all channels share one slope, the gradient of the expansion sums over them.
     return _PReLU.apply(x + bias_in.view(-1, 1, 1), slope.expand(x.shape[1])) + bias_out.view(-1, 1, 1)
 
@@ -88,9 +90,15 @@ class CenteredRSign(RSign):
     def __init__(self, channels: int) -> None:
         super().__init__(channels)
         self.register_buffer('is_set', torch.tensor(False))
+        self._seen_set = False  # saves asking a GPU in every step
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        self._seen_set = False
+        super()._load_from_state_dict(*args)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training and not self.is_set:
+        self._seen_set = self._seen_set or bool(self.is_set)
+        if self.training and not self._seen_set:
             with torch.no_grad():
                 mean = x.mean((0, 2, 3))
                 if torch.distributed.is_available() and torch.distributed.is_initialized():

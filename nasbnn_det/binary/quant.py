@@ -2,7 +2,7 @@
 
 Learned step size quantisation (LSQ, arXiv 1902.08153) with one step per output channel.
 """
-from typing import Tuple
+from typing import Any, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -72,6 +72,9 @@ class QuantConv2d(nn.Conv2d):
     Args:
         learn_step (bool): False takes ``max |w| / 127`` per output channel in each forward pass instead; there is
             then no parameter to tune. Defaults to True.
+
+    Raises:
+        ValueError: If ``padding_mode`` is not 'zeros'.
     """
 
     #: Bits of a weight and of an activation, read by reports and by packing.
@@ -80,16 +83,20 @@ class QuantConv2d(nn.Conv2d):
 
     def __init__(self, *args, learn_step: bool = True, **kwargs) -> None:
         super().__init__(*args, **kwargs)
+        if self.padding_mode != 'zeros':
+            raise ValueError(f"padding_mode is '{self.padding_mode}'; QuantConv2d allows 'zeros' only")
         self.learn_step = learn_step
         if learn_step:
             self.step = nn.Parameter(torch.ones(self.out_channels))
             self.register_buffer('step_is_set', torch.tensor(False))
+            self._seen_set = False  # saves asking a GPU in every step
 
     def current_step(self) -> Tensor:
         """The step in use, shape (out_channels, ); sets it at the first training forward."""
         if not self.learn_step:
             return self.weight.detach().abs().flatten(1).amax(1) / _QMAX
-        if self.step_is_set:
+        self._seen_set = self._seen_set or bool(self.step_is_set)
+        if self._seen_set:
             return self.step
         if not self.training:
             return initial_step(self.weight)
@@ -97,6 +104,10 @@ class QuantConv2d(nn.Conv2d):
             self.step.copy_(initial_step(self.weight))
             self.step_is_set.fill_(True)
         return self.step
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        self._seen_set = False
+        super()._load_from_state_dict(*args)
 
     def quantized_weight(self) -> Tensor:
         """The weight the convolution uses, shape of ``weight``."""

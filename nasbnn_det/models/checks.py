@@ -47,9 +47,8 @@ def check_levels(model: nn.Module) -> None:
     neck = getattr(model, 'neck', None)
     head = getattr(model, 'bbox_head', None)
     head = getattr(model, 'rpn_head', None) if head is None else head
-    image = torch.zeros(1, 3, _SIZE, _SIZE, device=next(iter(model.state_dict().values())).device)
     with evaluating(model):
-        maps = _maps(model.backbone(image))
+        maps = _run_backbone(model, _SIZE)
         if neck is None:
             _check_channels('backbone', maps, 'head', head)
         else:
@@ -58,9 +57,23 @@ def check_levels(model: nn.Module) -> None:
                 maps = _maps(neck(maps))
             except RuntimeError:
                 # SSD300's last convolutions, for example, need a larger image than this.
+                _check_joins(neck, _run_backbone(model, 2 * _SIZE))
                 return
             _check_channels('neck', maps, 'head', head)
     _check_strides(maps, getattr(head, 'prior_generator', None))
+
+
+def _run_backbone(model: nn.Module, size: int) -> Tuple[Tensor, ...]:
+    return _maps(model.backbone(torch.zeros(1, 3, size, size, device=next(iter(model.state_dict().values())).device)))
+
+
+def _check_joins(neck: nn.Module, maps: Sequence[Tensor]) -> None:
+    try:
+        neck(maps)
+    except RuntimeError as error:
+        sizes = [x.shape[-1] for x in maps]
+        raise ValueError(f'the neck ({type(neck).__name__}) can\'t join levels of {sizes} pixels, which the backbone '
+                         f"gives for {2 * _SIZE}; choose neighbouring levels by the backbone's out_indices") from error
 
 
 def _maps(outs: Any) -> Tuple[Tensor, ...]:
@@ -147,10 +160,11 @@ def _submodules(model: nn.Module, path: str) -> List[nn.Module]:
 def _binary_parts(cfg: Dict[str, Any], path: str = '') -> Iterator[Tuple[str, Dict[str, Any]]]:
     """Parts of a model's config whose ``conv_cfg`` is ours, with their places."""
     for key, value in cfg.items():
-        if not isinstance(value, dict):
-            continue
-        if key == 'conv_cfg':
+        if key == 'conv_cfg' and isinstance(value, dict):
             if str(value.get('type', '')).startswith('nasbnn_det.Binary') and 'type' in cfg:
                 yield path, cfg
-        else:
-            yield from _binary_parts(value, f'{path}.{key}' if path else key)
+        elif isinstance(value, (dict, list, tuple)):
+            parts = {'': value} if isinstance(value, dict) else {f'.{i}': part for i, part in enumerate(value)}
+            for place, part in parts.items():
+                if isinstance(part, dict):
+                    yield from _binary_parts(part, f'{path}.{key}{place}' if path else f'{key}{place}')

@@ -8,11 +8,13 @@ from torch import nn
 mmdet = pytest.importorskip('mmdet')
 
 from detectors import enter_mmdet  # noqa: E402
+from mmcv.cnn import build_conv_layer  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 
 from nasbnn_det.analysis.ops import FREE, count_model_ops, not_counted, total  # noqa: E402
 from nasbnn_det.analysis.report import build_model, format_report, input_size, report_model  # noqa: E402
 from nasbnn_det.arch import Ops  # noqa: E402
+from nasbnn_det.models.layers import SharedRPReLU  # noqa: E402
 
 STOCK = Path(mmdet.__file__).parent / '.mim' / 'configs'
 KEYS = {'flops', 'int8_ops', 'bops', 'ops', 'params', 'packed_bytes'}
@@ -58,6 +60,19 @@ def test_the_second_stage_is_counted_for_all_proposals():
     part = report_model(build_model(cfg), (64, 96))['parts']['roi_head']
     layers = 256 * 49 * 1024 + 1024 + 1024 * 1024 + 1024 + 1024 * (81 + 320) + 81 + 320
     assert part['flops'] == 30 * layers
+
+
+def test_learned_proposals_are_refused():
+    enter_mmdet()
+    cfg = stock('sparse_rcnn/sparse-rcnn_r50_fpn_1x_coco.py', depth=18)
+    cfg.model.neck.in_channels = [64, 128, 256, 512]
+    with pytest.raises(ValueError, match='its proposals are learned'):
+        report_model(build_model(cfg), (64, 96))
+
+
+def test_activations_of_the_light_way_are_free():
+    net = nn.Sequential(build_conv_layer(dict(type='nasbnn_det.BinaryConv2d'), 3, 4, 1), SharedRPReLU())
+    assert not_counted(net, count_model_ops(net, (8, 8))) == list(FREE)
 
 
 def test_transposed_and_unknown_layers():

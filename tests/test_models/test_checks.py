@@ -12,7 +12,7 @@ from nasbnn_det.arch import SPACES, Arch  # noqa: E402
 from nasbnn_det.models.checks import check_classes, check_levels  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = 'configs/detection/rtmdet_nasbnn-tiny_1xb16-9e_shapes-128px.py'
+CONFIG = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-9e_shapes-128px.py'
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -42,6 +42,9 @@ CASES = {
     'strides': (dict(bbox_head=dict(anchor_generator=dict(strides=[16, 32, 64]))),
                 r'the levels have the strides \[8, 16, 32\], but the head\'s points or anchors \[16, 32, 64\]'),
     'more levels': (dict(neck=dict(num_outs=4)), r'strides \[8, 16, 32, 64\]'),
+    'levels far apart': (dict(backbone=dict(out_indices=(2, 4)), neck=dict(in_channels=(128, 384)),
+                              bbox_head=dict(anchor_generator=dict(strides=[8, 32]))),
+                         r"the neck \(BinaryPAFPN\) can't join levels of \[64, 16\] pixels"),
 }
 
 

@@ -134,6 +134,13 @@ def test_levels_share_convolutions_and_nothing_else(make):
             assert len({id(b.bn) for b in bricks}) == len({id(b.act) for b in bricks}) == len(towers)
 
 
+def test_a_region_proposal_network_without_a_tower():
+    cfg, out_indices = faster_rcnn('binary', True)
+    head = build(dict(cfg['rpn_head'], num_convs=0, feat_channels=2 * WIDTH))
+    logits, deltas = head([torch.randn(1, WIDTH, s, s) for s in (8, 4, 2)])
+    assert [x.shape[1:] for x in logits] == [(2, s, s) for s in (8, 4, 2)] and deltas[0].shape == (1, 8, 8, 8)
+
+
 @pytest.mark.parametrize('make', [retinanet, fcos])
 def test_scores_start_at_their_prior(make):
     head = detector(make).eval().bbox_head

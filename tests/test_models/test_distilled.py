@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
 pytest.importorskip('mmdet')
 
@@ -148,3 +148,22 @@ def test_teachers_that_do_not_fit(case, teacher, tmp_path):
         file = tmp_path / 'none.pth'
     with pytest.raises((ValueError, FileNotFoundError), match=words):
         distilled((dict(model=model), file))
+
+
+def test_heads_that_cannot_be_distilled(teacher):
+    cfg = plain()
+    cfg.update(type='nasbnn_det.DistilledSingleStageDetector', teacher_config=teacher[0], teacher_ckpt=str(teacher[1]))
+    cfg.bbox_head.loss_cls = ConfigDict(type='CrossEntropyLoss', use_sigmoid=False)
+    with pytest.raises(ValueError, match="BinaryRTMDetHead can't be distilled: its scores must be independent"):
+        build(cfg)
+    cfg = dict(teacher[0], model=copy.deepcopy(teacher[0]['model']))
+    cfg['model'].data_preprocessor.update(mean=[0.] * 3)
+    with pytest.raises(ValueError, match='the teacher sees images with .* set the data_preprocessor of both alike'):
+        distilled((cfg, teacher[1]))
+
+
+def test_a_copy_has_the_same_teacher(teacher):
+    net = distilled(teacher)
+    copied = copy.deepcopy(net)
+    assert copied.teacher_model is net.teacher_model and copied.backbone is not net.backbone
+    assert all(torch.equal(a, b) for a, b in zip(copied.state_dict().values(), net.state_dict().values()))

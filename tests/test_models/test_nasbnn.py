@@ -176,3 +176,18 @@ def test_pretrained_of_another_architecture_is_refused(tmp_path):
         build(init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'w.pth'))).init_weights()
     with pytest.raises(FileNotFoundError, match='absent.pth'):
         build(init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'absent.pth'))).init_weights()
+
+
+def test_a_twin_loads_a_twin(tmp_path):
+    arch = Arch.smallest(SPACES['tiny'])
+    torch.manual_seed(0)
+    twin = MODELS.build(dict(type='nasbnn_det.NASBNN', arch=arch, out_indices=(2, ), precision='float'))
+    torch.save(dict(state_dict={f'backbone.{k}': v for k, v in twin.state_dict().items()}), tmp_path / 'twin.pth')
+    pretrained = dict(type='Pretrained', checkpoint=str(tmp_path / 'twin.pth'))
+    other = MODELS.build(dict(type='nasbnn_det.NASBNN', arch=arch, out_indices=(2, ), precision='float',
+                              init_cfg=pretrained))
+    other.init_weights()
+    assert all(torch.equal(a, b) for a, b in zip(twin.state_dict().values(), other.state_dict().values()))
+    binary = MODELS.build(dict(type='nasbnn_det.NASBNN', arch=arch, out_indices=(2, ), init_cfg=pretrained))
+    with pytest.raises(ValueError, match='has wrong keys'):
+        binary.init_weights()

@@ -137,6 +137,15 @@ def test_parts_without_the_argument_are_refused_before_they_are_built(path, part
         check_conv_cfg(model)
 
 
+def test_parts_in_a_list_are_checked():
+    cfg = light('cascade_rcnn', {})
+    for head in cfg.roi_head.bbox_head[1:]:
+        head.update(ConfigDict(BINARY))
+    words = r'model.roi_head.bbox_head.1 \(Shared2FCBBoxHead\) has a binary conv_cfg and no binary convolution'
+    with pytest.raises(ValueError, match=words):
+        check_binarized(build(cfg), cfg)
+
+
 @pytest.mark.parametrize('name', sorted(set(STOCK) - {'ssd'}))
 def test_stock_detectors_pass_the_check_of_levels(name):
     check_levels(build(light(name)))
@@ -192,3 +201,9 @@ def test_rprelu_by_config(channels):
     narrow(y).sum().backward()
     torch.testing.assert_close(narrow.slope.grad, wide.slope.grad.sum(0, keepdim=True))
     assert isinstance(module.conv, nn.Conv2d)
+
+
+@pytest.mark.parametrize('shape', [(4, 6), (2, 5, 6)])
+def test_rprelu_takes_maps_alone(shape):
+    with pytest.raises(ValueError, match=r'RPReLU takes maps of shape \(N, C, H, W\)'):
+        RPReLU(6)(torch.zeros(shape))

@@ -23,7 +23,10 @@ def read_curve(folder: Path, metric: str) -> Dict[int, float]:
     curve: Dict[int, float] = {}
     for path in sorted(folder.glob('*/vis_data/scalars.json')):
         for line in path.read_text(encoding='utf-8').splitlines():
-            row = json.loads(line)
+            try:
+                row = json.loads(line)
+            except ValueError:  # what a killed training was writing
+                continue
             if metric in row:
                 curve[int(row['step'])] = row[metric]
     if not curve:

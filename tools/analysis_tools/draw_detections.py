@@ -36,6 +36,15 @@ def picture(image: np.ndarray, instances, names, scale: float, with_scores: bool
     return draw_boxes(image, boxes, instances.labels.tolist(), names, scores)
 
 
+def pair(sample, names, score_thr: float):
+    """Truth and prediction of a data sample, drawn. Both are in pixels of the image file: annotations are loaded behind the
+    resizing, and predictions are scaled back."""
+    image = cv2.imread(sample.img_path)
+    scale = TILE / max(image.shape[:2])
+    found = sample.pred_instances[sample.pred_instances.scores >= score_thr]
+    return picture(image, sample.gt_instances, names, scale, False), picture(image, found, names, scale, True)
+
+
 def main() -> None:
     args = parse_args()
     cfg = Config.fromfile(args.config)
@@ -54,14 +63,7 @@ def main() -> None:
         data = dataset[i]
         with torch.no_grad():
             sample = model.test_step(dict(inputs=[data['inputs']], data_samples=[data['data_samples']]))[0]
-        image = cv2.imread(sample.img_path)
-        scale = TILE / max(image.shape[:2])
-        truth = sample.gt_instances
-        truth.bboxes = (truth.bboxes.tensor if hasattr(truth.bboxes, 'tensor') else truth.bboxes) \
-            / torch.tensor(sample.scale_factor).repeat(2) if 'scale_factor' in sample else truth.bboxes
-        names = dataset.metainfo['classes']
-        found = sample.pred_instances[sample.pred_instances.scores >= args.score_thr]
-        pairs.append((picture(image, truth, names, scale, False), picture(image, found, names, scale, True)))
+        pairs.append(pair(sample, dataset.metainfo['classes'], args.score_thr))
     cv2.imwrite(args.out, comparison_sheet(pairs, tile=TILE))
     result = dict(metrics={}, files=[f'{Path(args.out).resolve().parent.name}/{Path(args.out).name}'])
     Path(args.out).with_name('result.json').write_text(json.dumps(result), encoding='utf-8')

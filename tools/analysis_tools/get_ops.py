@@ -30,7 +30,9 @@ def main() -> None:
     cfg.merge_from_dict(args.cfg_options or {})
     if args.shape and len(args.shape) > 2:
         raise ValueError(f'--shape has {len(args.shape)} numbers; give height and width, or one number for both')
-    size = (args.shape[0], args.shape[-1]) if args.shape else input_size(cfg) or (320, 320)
+    if args.shape and min(args.shape) < 1:
+        raise ValueError(f'--shape is {args.shape}; sizes in pixels are at least 1')
+    size = (args.shape[0], args.shape[-1]) if args.shape else input_size(cfg)
     report = report_model(build_model(cfg), size)
     if args.out:
         Path(args.out).write_text(json.dumps(report, indent=1), encoding='utf-8')

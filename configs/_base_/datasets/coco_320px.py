@@ -1,6 +1,7 @@
 # COCO 2017 at 320 px: random scale and crop, colours, flips.
 _base_ = 'mmdet::_base_/datasets/coco_detection.py'
 
+dataset_type = 'nasbnn_det.CheckedCocoDataset'
 image_scale = (320, 320)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -19,8 +20,8 @@ test_pipeline = [
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
 ]
-train_dataloader = dict(batch_size=16, num_workers=8, batch_sampler=None, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(batch_size=16, num_workers=8, dataset=dict(pipeline=test_pipeline))
+train_dataloader = dict(batch_size=16, num_workers=8, batch_sampler=None, dataset=dict(type=dataset_type, pipeline=train_pipeline))
+val_dataloader = dict(batch_size=16, num_workers=8, dataset=dict(type=dataset_type, pipeline=test_pipeline))
 test_dataloader = val_dataloader
 val_evaluator = dict(type='nasbnn_det.FastCocoMetric')
 test_evaluator = val_evaluator

@@ -1,6 +1,8 @@
 _base_ = 'mmdet::_base_/models/faster-rcnn_r50_fpn.py'
 
-arch = '{{ fileDirname }}/../archs/nasbnn-57m.json'
+from mmengine.fileio import load  # the architecture becomes a part of the config
+
+arch = load('{{ fileDirname }}/../archs/nasbnn-57m.json')
 out_indices = (2, 3, 4, 5)
 model = dict(
     data_preprocessor=dict(mean=[127.5] * 3, std=[127.5] * 3),

@@ -1,7 +1,9 @@
 # The headline detector: within 200M OPs at 320 px and 370M at 416 px, everything included.
 _base_ = './rtmdet_nasbnn.py'
 
-arch = '{{ fileDirname }}/../archs/nasbnn-57m.json'
+from mmengine.fileio import load  # the architecture becomes a part of the config
+
+arch = load('{{ fileDirname }}/../archs/nasbnn-57m.json')
 out_indices = (3, 4, 5)
 model = dict(
     backbone=dict(arch=arch, space='imagenet', out_indices=out_indices),

@@ -1,7 +1,9 @@
 # Levels and anchors of MMDetection's SSDLite at 320 px.
 _base_ = 'mmdet::_base_/models/ssd300.py'
 
-arch = '{{ fileDirname }}/../archs/nasbnn-57m.json'
+from mmengine.fileio import load  # the architecture becomes a part of the config
+
+arch = load('{{ fileDirname }}/../archs/nasbnn-57m.json')
 out_indices = (4, 5)
 extra_channels = (512, 256, 256, 128)
 model = dict(

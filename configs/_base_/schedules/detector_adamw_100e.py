@@ -15,8 +15,9 @@ optim_wrapper = dict(
             'rpn_reg': dict(lr_mult=0.3),
             'fc_cls': dict(lr_mult=0.1),
             'fc_reg': dict(lr_mult=0.3),
-            'bbox_head.cls_convs': dict(lr_mult=0.1),
-            'bbox_head.reg_convs': dict(lr_mult=0.3),
+            'conv_cls': dict(lr_mult=0.1),
+            'conv_reg': dict(lr_mult=0.3),
+            'conv_centerness': dict(lr_mult=0.3),
         }))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=1000),

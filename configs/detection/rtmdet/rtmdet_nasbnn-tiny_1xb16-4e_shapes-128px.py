@@ -1,4 +1,4 @@
-_base_ = '../rtmdet_nasbnn-tiny_1xb16-9e_shapes-128px.py'
+_base_ = './rtmdet_nasbnn-tiny_1xb16-9e_shapes-128px.py'
 
 max_epochs = 4
 train_cfg = dict(max_epochs=max_epochs, val_interval=4)

@@ -27,7 +27,7 @@ class NASBNN(StagedBackbone):
             as in MMDetection's backbones. Defaults to False.
         binarization (dict, optional): Arguments of :class:`nasbnn_det.binary.Binarization`, the rules its weights
             follow. Defaults to None, NAS-BNN's.
-        precision (str): 'float' builds the full-precision twin, which can't load binary weights. Defaults to
+        precision (str): 'float' builds the full-precision twin, which loads weights of twins alone. Defaults to
             'binary'.
         space (str | list, optional): The only search space whose architectures are taken, as
             :func:`nasbnn_det.arch.get_space` takes it. Defaults to None, any.
@@ -57,6 +57,7 @@ class NASBNN(StagedBackbone):
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(tuple(out_indices), frozen_stages, norm_eval, with_cp, init_cfg)
         self.binarization = build_checked(Binarization, binarization, 'binarization')
+        self.precision = precision
         self.arch = load_arch(arch)
         if space is not None and self.arch.space != get_space(space):
             raise ValueError(f"the architecture belongs to the search space '{self.arch.space.name}', but this "
@@ -71,6 +72,8 @@ class NASBNN(StagedBackbone):
         self._freeze()
 
     def _read_weights(self, path: str, prefix: Optional[str]) -> Dict[str, Tensor]:
+        if self.precision == 'float':  # no supernet has its weights
+            return super()._read_weights(path, prefix)
         return load_subnet_state(path, self.arch, prefix, self.binarization)
 
     def as_chain(self) -> Tuple[List[nn.Module], Tuple[int, ...]]:

@@ -37,9 +37,10 @@ class BinaryRPNHead(RPNHead):
         """Builds a tower per level, and the predictors."""
         self.towers = build_towers(
             self.in_channels, self.feat_channels, self.num_convs, self.prior_generator.num_levels, self.precision)
+        width = self.feat_channels if self.num_convs else self.in_channels
         priors = self.num_base_priors
-        self.rpn_cls = build_predictor(self.feat_channels, priors * self.cls_out_channels, self.quant_predictors)
-        self.rpn_reg = build_predictor(self.feat_channels, priors * self.bbox_coder.encode_size, self.quant_predictors)
+        self.rpn_cls = build_predictor(width, priors * self.cls_out_channels, self.quant_predictors)
+        self.rpn_reg = build_predictor(width, priors * self.bbox_coder.encode_size, self.quant_predictors)
 
     def init_weights(self) -> None:
         """Predictors start small; bricks keep their own initialisation."""

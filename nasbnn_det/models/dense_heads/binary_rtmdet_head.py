@@ -2,7 +2,7 @@
 from typing import List, Sequence, Tuple
 
 from mmdet.models.dense_heads import RTMDetHead
-from mmengine.model import bias_init_with_prob, normal_init
+from mmengine.model import BaseModule, bias_init_with_prob, normal_init
 from torch import Tensor, nn
 
 from ...registry import MODELS
@@ -29,6 +29,7 @@ class BinaryRTMDetHead(RTMDetHead):
     def __init__(self, *args, quant_predictors: bool = True, precision: str = 'binary', **kwargs) -> None:
         self.quant_predictors = quant_predictors
         self.precision = precision
+        kwargs.setdefault('init_cfg', None)  # the stock head's names layers that are not here
         if kwargs.setdefault('with_objectness', False):
             raise ValueError('BinaryRTMDetHead has no objectness branch; with_objectness must be False')
         super().__init__(*args, **kwargs)
@@ -46,7 +47,9 @@ class BinaryRTMDetHead(RTMDetHead):
             for out in outputs)
 
     def init_weights(self) -> None:
-        """Predictors start small, classification at a prior of 0.01; bricks keep their own initialisation."""
+        """Predictors start small, classification at a prior of 0.01; bricks keep their own initialisation, or
+        ``init_cfg``'s."""
+        BaseModule.init_weights(self)
         for cls_layer, reg_layer in zip(self.rtm_cls, self.rtm_reg):
             normal_init(cls_layer, std=0.01, bias=bias_init_with_prob(0.01))
             normal_init(reg_layer, std=0.01)

@@ -1,4 +1,5 @@
 """Distillation of a one-stage detector from its full-precision twin."""
+import copy
 import os
 from typing import Any, Dict, List, Tuple, Union
 
@@ -21,6 +22,9 @@ _Maps = List[Tensor]
 class DistilledSingleStageDetector(KnowledgeDistillationSingleStageDetector):
     """A one-stage detector that also learns what a trained teacher with the same head predicts.
 
+    For heads whose class scores are independent and whose boxes mean the same in training and evaluation: RTMDet's and
+    RetinaNet's, ours and MMDetection's; not SSD's, and FCOS's only without ``norm_on_bbox``.
+
     The twin is the natural teacher: its maps have the same shapes and its points the same places, so its outputs are
     compared one by one, with no assignment between them. Beside the detector's own losses,
 
@@ -42,7 +46,8 @@ class DistilledSingleStageDetector(KnowledgeDistillationSingleStageDetector):
 
     Raises:
         FileNotFoundError: If the teacher's checkpoint does not exist.
-        ValueError: If it does not fit the teacher, or the teacher has another number of classes or other levels.
+        ValueError: If it does not fit the teacher, the teacher has another number of classes, other levels or other
+            preprocessing, or the head is none that can be distilled.
     """
 
     def __init__(self, *, teacher_config: Union[dict, str, os.PathLike], teacher_ckpt: str, cls_weight: float = 1.0,
@@ -69,6 +74,14 @@ class DistilledSingleStageDetector(KnowledgeDistillationSingleStageDetector):
                            ('strides', own.prior_generator.strides, teacher.prior_generator.strides)):
             if a != b:
                 raise ValueError(f'the teacher has {what} {b} and the detector {a}; both must be the same')
+        if not own.use_sigmoid_cls or getattr(own, 'norm_on_bbox', False):
+            raise ValueError(f'{type(own).__name__} can\'t be distilled: its scores must be independent classes '
+                             '(use_sigmoid=True in loss_cls), and its boxes mean the same in training and evaluation '
+                             '(norm_on_bbox=False)')
+        ways = [_preprocessing(model.data_preprocessor) for model in (self, self.teacher_model)]
+        if ways[0] != ways[1]:
+            raise ValueError(f'the teacher sees images with {ways[1]} and the detector with {ways[0]}; set the '
+                             'data_preprocessor of both alike')
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> Dict[str, Any]:
         """The detector's losses and those of distillation.
@@ -105,10 +118,27 @@ class DistilledSingleStageDetector(KnowledgeDistillationSingleStageDetector):
         levels = self.bbox_head.prior_generator.grid_priors(sizes, scores[0].dtype, scores[0].device)
         return torch.cat([level.repeat(scores[0].shape[0], 1) for level in levels])
 
+    def __deepcopy__(self, memo: dict) -> 'DistilledSingleStageDetector':
+        # A moving average of the weights copies the detector; its teacher is the same one.
+        memo[id(self.teacher_model)] = self.teacher_model
+        copied = self.__class__.__new__(self.__class__)
+        memo[id(self)] = copied
+        copied.__dict__ = copy.deepcopy(self.__dict__, memo)
+        return copied
+
     def train(self, mode: bool = True) -> 'DistilledSingleStageDetector':
         """Sets the mode; the teacher stays in evaluation mode."""
         super().train(mode)
         return self
+
+
+def _preprocessing(preprocessor: Any) -> Dict[str, Any]:
+    """What a data preprocessor does to the values of an image."""
+    normalize = getattr(preprocessor, '_enable_normalize', False)
+    return dict(
+        mean=preprocessor.mean.flatten().tolist() if normalize else None,
+        std=preprocessor.std.flatten().tolist() if normalize else None,
+        swaps_colours=getattr(preprocessor, '_channel_conversion', False))
 
 
 def _rows(maps: _Maps, values: int) -> Tensor:

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ...binary import aggregate_paths
 from ...registry import MODELS
-from .binary_neck import BinaryNeck, check_inputs
+from .binary_neck import BinaryNeck
 
 
 @MODELS.register_module()
@@ -36,7 +36,5 @@ class BinaryPAFPN(BinaryNeck):
         Raises:
             ValueError: If the number of levels or their channels are not those of ``in_channels``.
         """
-        check_inputs(self, inputs)
-        maps = [lateral(x) for lateral, x in zip(self.laterals, inputs)]
-        maps = aggregate_paths(maps, self.top_down, self.downsamples, self.bottom_up)
+        maps = aggregate_paths(self._run_laterals(inputs), self.top_down, self.downsamples, self.bottom_up)
         return tuple(self._append_extra(list(maps)))

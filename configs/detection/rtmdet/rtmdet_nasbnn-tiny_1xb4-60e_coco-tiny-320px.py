@@ -1,8 +1,8 @@
 _base_ = [
-    '../_base_/models/rtmdet_nasbnn_tiny.py',
-    '../_base_/datasets/coco_tiny.py',
-    '../_base_/schedules/detector_adamw.py',
-    '../_base_/default_runtime_det.py',
+    '../../_base_/models/rtmdet_nasbnn_tiny.py',
+    '../../_base_/datasets/coco_tiny.py',
+    '../../_base_/schedules/detector_adamw.py',
+    '../../_base_/default_runtime_det.py',
 ]
 
 max_epochs = 60
