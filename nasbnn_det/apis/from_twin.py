@@ -14,7 +14,7 @@ def start_from_twin(network: nn.Module, path: Union[str, os.PathLike]) -> Tuple[
     The twin's weights become latent weights, so the binary ones begin as their signs; batch norms, activations and
     predictors go over as they are. What only a binary convolution has, the shifts of its RSign and the matrix of its
     Bi-Transformation, keeps the network's own initial values. Training in two steps, of which the first is in full
-    precision, is how binary networks are commonly trained (Bi-Real Net, arXiv 1808.00278, Sec. 4).
+    precision, is how binary networks are commonly trained (Bi-Real Net, arXiv 1808.00278).
 
     Args:
         network (nn.Module): The binary network; it is not changed.

@@ -3,7 +3,7 @@
 Each exists as a function, which also the weight-sharing supernet calls with sliced parameters, and as a
 module that holds the parameters.
 """
-from typing import Any, Tuple
+from typing import Tuple
 
 import torch
 import torch.nn.functional as F
@@ -90,15 +90,9 @@ class CenteredRSign(RSign):
     def __init__(self, channels: int) -> None:
         super().__init__(channels)
         self.register_buffer('is_set', torch.tensor(False))
-        self._seen_set = False  # saves asking a GPU in every step
-
-    def _load_from_state_dict(self, *args: Any) -> None:
-        self._seen_set = False
-        super()._load_from_state_dict(*args)
 
     def forward(self, x: Tensor) -> Tensor:
-        self._seen_set = self._seen_set or bool(self.is_set)
-        if self.training and not self._seen_set:
+        if self.training and not self.is_set:
             with torch.no_grad():
                 mean = x.mean((0, 2, 3))
                 if torch.distributed.is_available() and torch.distributed.is_initialized():

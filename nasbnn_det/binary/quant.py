@@ -2,7 +2,7 @@
 
 Learned step size quantisation (LSQ, arXiv 1902.08153) with one step per output channel.
 """
-from typing import Any, Tuple
+from typing import Tuple
 
 import torch
 import torch.nn.functional as F
@@ -89,14 +89,12 @@ class QuantConv2d(nn.Conv2d):
         if learn_step:
             self.step = nn.Parameter(torch.ones(self.out_channels))
             self.register_buffer('step_is_set', torch.tensor(False))
-            self._seen_set = False  # saves asking a GPU in every step
 
     def current_step(self) -> Tensor:
         """The step in use, shape (out_channels, ); sets it at the first training forward."""
         if not self.learn_step:
             return self.weight.detach().abs().flatten(1).amax(1) / _QMAX
-        self._seen_set = self._seen_set or bool(self.step_is_set)
-        if self._seen_set:
+        if self.step_is_set:
             return self.step
         if not self.training:
             return initial_step(self.weight)
@@ -104,10 +102,6 @@ class QuantConv2d(nn.Conv2d):
             self.step.copy_(initial_step(self.weight))
             self.step_is_set.fill_(True)
         return self.step
-
-    def _load_from_state_dict(self, *args: Any) -> None:
-        self._seen_set = False
-        super()._load_from_state_dict(*args)
 
     def quantized_weight(self) -> Tensor:
         """The weight the convolution uses, shape of ``weight``."""

@@ -72,7 +72,7 @@ def _check_joins(neck: nn.Module, maps: Sequence[Tensor]) -> None:
         neck(maps)
     except RuntimeError as error:
         sizes = [x.shape[-1] for x in maps]
-        raise ValueError(f'the neck ({type(neck).__name__}) can\'t join levels of {sizes} pixels, which the backbone '
+        raise ValueError(f"the neck ({type(neck).__name__}) can't join levels of {sizes} pixels, which the backbone "
                          f"gives for {2 * _SIZE}; choose neighbouring levels by the backbone's out_indices") from error
 
 

@@ -4,7 +4,7 @@ from typing import Dict, Optional, Union
 
 from torch import Tensor
 
-from ..supernet.checkpoint import check_keys, find_prefix, read_checkpoint
+from ..supernet.checkpoint import check_keys, read_checkpoint, take_part
 from .modules import edge_key
 from .network import CellNet
 
@@ -60,10 +60,7 @@ def load_backbone_state(path: Union[str, os.PathLike], own: Dict[str, Tensor], n
         ValueError: If keys are missing, left over or of another shape.
     """
     state, _ = read_checkpoint(path)
-    if prefix is None:
-        prefix = find_prefix(state, 'stem.0.conv.weight', path)
-    given = {key[len(prefix):]: value for key, value in state.items() if key.startswith(prefix)}
-    given = {key: value for key, value in given.items() if key.startswith(('stem.', 'layer'))}
+    given = take_part(state, 'stem.0.conv.weight', ('stem.', 'layer'), path, prefix)
     if net is not None and is_mixed(given):
         given = discrete_state(given, net)
     check_keys(own, given, path, 'a checkpoint of exactly these cells, or of the search that found them')

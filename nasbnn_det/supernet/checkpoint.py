@@ -15,6 +15,7 @@ from .subnet import Subnet
 from .supernet import Supernet, decode
 
 _Path = Union[str, os.PathLike]
+_FEATURES = ('stem.', 'stages.')
 
 
 def file_sha256(path: _Path) -> str:
@@ -87,7 +88,7 @@ def _runner_classes() -> list:
             np.dtype, *{type(np.dtype(t)) for t in ('f4', 'f8', 'i4', 'i8')}]
 
 
-def find_prefix(state: Dict[str, Tensor], key: str, path: _Path) -> str:
+def _find_prefix(state: Dict[str, Tensor], key: str, path: _Path) -> str:
     """The prefix under which ``key`` stands in a state dict, for example ``'backbone.'``.
 
     Raises:
@@ -99,6 +100,26 @@ def find_prefix(state: Dict[str, Tensor], key: str, path: _Path) -> str:
         raise ValueError(f"'{path}' has {len(found)} keys that end in '{key}' where one is needed; "
                          f'its keys begin with {names}, ...')
     return found[0]
+
+
+def take_part(state: Dict[str, Tensor], key: str, beginnings: Tuple[str, ...], path: _Path,
+              prefix: Optional[str] = None) -> Dict[str, Tensor]:
+    """The weights of one part of a model, without the prefix they stand under.
+
+    Args:
+        state (dict[str, Tensor]): The model's state dict.
+        key (str): A key of the part, by which its prefix is found if it is not given.
+        beginnings (tuple[str]): How the part's own keys begin; others under its prefix are left out.
+        path: The checkpoint, for error messages.
+        prefix (str, optional): For example ``'backbone.'``.
+
+    Raises:
+        ValueError: If the prefix can't be told.
+    """
+    if prefix is None:
+        prefix = _find_prefix(state, key, path)
+    return {name[len(prefix):]: value for name, value in state.items()
+            if name.startswith(prefix) and name.startswith(beginnings, len(prefix))}
 
 
 def is_supernet(state: Dict[str, Tensor]) -> bool:
@@ -120,7 +141,7 @@ def load_supernet(path: _Path) -> Supernet:
     if not is_supernet(state):
         raise ValueError(f"'{path}' holds no supernet: the key 'space_json' is missing; give a checkpoint of "
                          'supernet training')
-    prefix = find_prefix(state, 'space_json', path)
+    prefix = _find_prefix(state, 'space_json', path)
     state = {k[len(prefix):]: v for k, v in state.items() if k.startswith(prefix)}
     if 'fc.bias' not in state:
         raise ValueError(f"'{path}' has wrong keys for a supernet: missing fc.bias")
@@ -193,13 +214,10 @@ def load_subnet_state(path: _Path, arch: Arch, prefix: Optional[str] = None,
     state, meta = read_checkpoint(path)
     if is_supernet(state):
         supernet = load_supernet(path)
-        found, given = supernet.binarization, extract_subnet(supernet, arch).state_dict()
+        found, state, prefix = supernet.binarization, extract_subnet(supernet, arch).state_dict(), ''
     else:
         found = Binarization(**meta.get('binarization', binarization.to_dict()))
-        if prefix is None:
-            prefix = find_prefix(state, 'stem.conv.weight', path)
-        given = {k[len(prefix):]: v for k, v in state.items() if k.startswith(prefix)}
-    given = {k: v for k, v in given.items() if k.startswith(('stem.', 'stages.'))}
+    given = take_part(state, 'stem.conv.weight', _FEATURES, path, prefix)
     if found != binarization:
         raise ValueError(f"'{path}' holds a network with {found}, not {binarization}; set binarization accordingly")
     own = {k: v for k, v in Subnet(arch, 1, binarization).state_dict().items() if not k.startswith('fc.')}

@@ -107,6 +107,10 @@ def test_size_of_the_test_images(name, size):
     assert input_size(Config.fromfile(STOCK / name)) == size
 
 
+def test_size_of_a_config_without_a_pipeline():
+    assert input_size(Config(dict(model=dict()))) == (320, 320)
+
+
 def test_modes_and_weights_are_left_alone():
     net = build_model(small_retinanet()).train()
     before = {k: v.clone() for k, v in net.state_dict().items()}

@@ -101,13 +101,3 @@ def test_stem_shapes_on_odd_sizes(stride, size):
 def test_padding_mode():
     with pytest.raises(ValueError, match="'reflect'; QuantConv2d allows 'zeros' only"):
         QuantConv2d(3, 4, 3, padding=1, padding_mode='reflect')
-
-
-def test_a_loaded_layer_asks_again_whether_its_step_is_set():
-    torch.manual_seed(0)
-    layer, fresh = QuantConv2d(3, 4, 3).train(), QuantConv2d(3, 4, 3)
-    layer(torch.randn(1, 3, 5, 5))
-    layer.load_state_dict(fresh.state_dict())
-    assert not layer.step_is_set
-    layer(torch.randn(1, 3, 5, 5))
-    assert layer.step_is_set and torch.equal(layer.step, initial_step(fresh.weight))

@@ -135,7 +135,7 @@ def test_levels_share_convolutions_and_nothing_else(make):
 
 
 def test_a_region_proposal_network_without_a_tower():
-    cfg, out_indices = faster_rcnn('binary', True)
+    cfg, _ = faster_rcnn('binary', True)
     head = build(dict(cfg['rpn_head'], num_convs=0, feat_channels=2 * WIDTH))
     logits, deltas = head([torch.randn(1, WIDTH, s, s) for s in (8, 4, 2)])
     assert [x.shape[1:] for x in logits] == [(2, s, s) for s in (8, 4, 2)] and deltas[0].shape == (1, 8, 8, 8)

@@ -20,7 +20,10 @@ test_pipeline = [
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
 ]
-train_dataloader = dict(batch_size=16, num_workers=8, batch_sampler=None, dataset=dict(type=dataset_type, pipeline=train_pipeline))
+# A last batch of one image would leave a batch norm without statistics.
+train_dataloader = dict(
+    batch_size=16, num_workers=8, batch_sampler=None, drop_last=True,
+    dataset=dict(type=dataset_type, pipeline=train_pipeline))
 val_dataloader = dict(batch_size=16, num_workers=8, dataset=dict(type=dataset_type, pipeline=test_pipeline))
 test_dataloader = val_dataloader
 val_evaluator = dict(type='nasbnn_det.FastCocoMetric')

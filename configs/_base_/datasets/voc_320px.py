@@ -20,7 +20,8 @@ test_pipeline = [
     dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
 ]
 train_dataloader = _base_.train_dataloader
-train_dataloader.update(batch_size=16, num_workers=8, batch_sampler=None)
+# A last batch of one image would leave a batch norm without statistics.
+train_dataloader.update(batch_size=16, num_workers=8, batch_sampler=None, drop_last=True)
 train_dataloader.dataset.dataset.datasets[0].pipeline = train_pipeline
 train_dataloader.dataset.dataset.datasets[1].pipeline = train_pipeline
 val_dataloader = dict(batch_size=16, num_workers=8, dataset=dict(pipeline=test_pipeline))

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from ...supernet.checkpoint import check_keys, find_prefix, read_checkpoint
+from ...supernet.checkpoint import check_keys, read_checkpoint, take_part
 
 
 class StagedBackbone(BaseModule):
@@ -52,10 +52,7 @@ class StagedBackbone(BaseModule):
         """The backbone's weights from a checkpoint of it, or of any model that holds it."""
         state, _ = read_checkpoint(path)
         own = self.state_dict()
-        if prefix is None:
-            prefix = find_prefix(state, next(iter(own)), path)
-        given = {key[len(prefix):]: value for key, value in state.items() if key.startswith(prefix)}
-        given = {key: value for key, value in given.items() if key.startswith(self.key_prefixes)}
+        given = take_part(state, next(iter(own)), self.key_prefixes, path, prefix)
         check_keys(own, given, path)
         return given
 

@@ -75,7 +75,7 @@ class DistilledSingleStageDetector(KnowledgeDistillationSingleStageDetector):
             if a != b:
                 raise ValueError(f'the teacher has {what} {b} and the detector {a}; both must be the same')
         if not own.use_sigmoid_cls or getattr(own, 'norm_on_bbox', False):
-            raise ValueError(f'{type(own).__name__} can\'t be distilled: its scores must be independent classes '
+            raise ValueError(f"{type(own).__name__} can't be distilled: its scores must be independent classes "
                              '(use_sigmoid=True in loss_cls), and its boxes mean the same in training and evaluation '
                              '(norm_on_bbox=False)')
         ways = [_preprocessing(model.data_preprocessor) for model in (self, self.teacher_model)]
