@@ -1,12 +1,21 @@
 """Packed layers that run in one call."""
-from typing import List, Optional, Sequence, Tuple, Union
+from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import torch
 from torch import Tensor, nn
 
 from .layer import PackedLayer
 from .native import NativeChain
-from .ops import Layers, as_arguments, packed_chain, run_chain
+from .ops import Layers, Shapes, as_arguments, check_input, output_shapes, packed_chain, run_chain
+
+
+class _Ready(NamedTuple):
+    """What a chain keeps from call to call: the first two while its tensors are these, the shapes for one input size."""
+    layers: Layers
+    native: NativeChain
+    pointers: List[int]
+    size: Optional[torch.Size] = None
+    shapes: Shapes = []
 
 
 class PackedChain(nn.Module):
@@ -36,7 +45,7 @@ class PackedChain(nn.Module):
             layers = layers[:taps[-1] + 1]
         self.layers = nn.ModuleList(layers)
         self.taps = None if taps is None else tuple(taps)
-        self._native: Tuple[Optional[NativeChain], Tuple[int, ...]] = (None, ())
+        self._ready: Optional[_Ready] = None
 
     def described(self) -> Layers:
         """Its layers as :func:`nasbnn_det.runtime.ops.run_chain` takes them."""
@@ -62,14 +71,16 @@ class PackedChain(nn.Module):
         return outputs[0] if self.taps is None else tuple(outputs)
 
     def _run(self, x: Tensor) -> List[Tensor]:
-        native, pointers = self._native
-        # Moving a module replaces its tensors.
-        now = tuple(layer.weight.data_ptr() for layer in self.layers)
-        if pointers != now:
-            self._description = self.described()
-            native = NativeChain(self._description)
-            self._native = native, now
-        return run_chain(x, self._description, native)
+        # Moving a module replaces its tensors. Attributes of modules are looked up slowly, hence the plain dicts.
+        pointers = [layer._buffers['weight'].data_ptr() for layer in self._modules['layers']._modules.values()]
+        ready = self._ready
+        if ready is None or ready.pointers != pointers:
+            layers = self.described()
+            ready = _Ready(layers, NativeChain(layers), pointers)
+        if ready.size != x.shape:
+            check_input(x, ready.layers)
+            ready = self._ready = ready._replace(size=x.shape, shapes=output_shapes(x, ready.layers))
+        return run_chain(x, ready.layers, ready.native, shapes=ready.shapes)
 
     def __getstate__(self) -> dict:
-        return {**self.__dict__, '_native': (None, ()), '_description': None}
+        return {**self.__dict__, '_ready': None}

@@ -15,6 +15,7 @@ from .spec import LayerSpec
 _INTS = 15  # of a layer: its spec's, and its tap
 _TENSORS = len(LayerTensors._fields)
 Layers = Sequence[Tuple[LayerSpec, LayerTensors, int]]
+Shapes = List[Tuple[int, int, int, int]]
 
 
 def check_input(x: Tensor, layers: Layers) -> None:
@@ -28,7 +29,7 @@ def check_input(x: Tensor, layers: Layers) -> None:
         raise ValueError(f'the packed network takes at least one image and pixel; the input has shape {tuple(x.shape)}')
 
 
-def output_shapes(x: Tensor, layers: Layers) -> List[Tuple[int, int, int, int]]:
+def output_shapes(x: Tensor, layers: Layers) -> Shapes:
     """Shapes of a chain's outputs, in their order."""
     height, width = x.shape[2:]
     shapes = []
@@ -44,7 +45,7 @@ def _empty(x: Tensor, shape: Tuple[int, ...]) -> Tensor:
 
 
 def run_chain(x: Tensor, layers: Layers, native: Optional[NativeChain] = None,
-              empty: Callable[..., Tensor] = _empty) -> List[Tensor]:
+              empty: Callable[..., Tensor] = _empty, shapes: Optional[Shapes] = None) -> List[Tensor]:
     """Runs a chain on the path in use.
 
     Args:
@@ -52,6 +53,7 @@ def run_chain(x: Tensor, layers: Layers, native: Optional[NativeChain] = None,
         layers (Sequence): Per layer its spec, its tensors and the index of the output that its map becomes, -1 for none.
         native (NativeChain, optional): The same for the library, if the caller kept it.
         empty (Callable): ``empty(x, shape)`` makes the outputs, channels_last. Defaults to new memory.
+        shapes (list, optional): Of the outputs for this input, if the caller kept them.
 
     Returns:
         list[Tensor]: The outputs.
@@ -60,7 +62,7 @@ def run_chain(x: Tensor, layers: Layers, native: Optional[NativeChain] = None,
         ValueError: If the input does not fit.
     """
     check_input(x, layers)
-    shapes = output_shapes(x, layers)
+    shapes = output_shapes(x, layers) if shapes is None else shapes
     if x.is_cuda or current_path() == REFERENCE:
         return run_reference(x, layers)[0]
     outputs = [empty(x, shape) for shape in shapes]

@@ -56,9 +56,10 @@ Prepared prepare(const Plan& plan, const Pass& p, int i, const Tables& tables, b
   }
   if (i + 1 < plan.count() && plan.layer(i + 1).binary) {
     const int64_t outputs = l.out_channels / l.groups, tiled = ceil_div(outputs, kTile) * kTile;
+    const float* shift = plan.layer(i + 1).sign_shift;
     out.threshold.assign(tiled_channels(l), 0.f);
-    for (int64_t c = 0; c < l.out_channels; ++c)
-      out.threshold[c / outputs * tiled + c % outputs] = -plan.layer(i + 1).sign_shift[c];
+    for (int64_t g = 0; g < l.groups; ++g, shift += outputs)
+      for (int64_t c = 0; c < outputs; ++c) out.threshold[g * tiled + c] = -shift[c];
   }
   return out;
 }
