@@ -108,6 +108,8 @@ class Runner {
       if (l.tap >= 0) row.out = taps_[l.tap] + row_pixel * l.out_channels;
       else if (last && p.output) row.out = p.output + row_pixel * p.output_stride;
       else if (!last && plan_.is_read(i)) row.out = map == rows.maps[0] ? rows.maps[1] : rows.maps[0];
+      row.out_in_map = row.out && (l.tap >= 0 || last);
+      row.shortcut_in_map = head && row.shortcut && row.shortcut != rows.shortcut;
       const bool writes_signs = !ready.threshold.empty();
       if (writes_signs) {
         row.epilogue.threshold = ready.threshold.data();

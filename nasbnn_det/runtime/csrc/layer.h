@@ -34,6 +34,7 @@ struct Row {
   int32_t* dots;              // the plain dot products, instead of all that follows them; or null
   const int64_t* out_at;      // where each pixel begins in them
   int64_t* sums;              // or: sums of the dot products and of their squares are added to these, [2][groups * tiles * 32]
+  bool out_in_map, shortcut_in_map;  // they lie in whole maps, which leave the nearest caches between two layers
   uint32_t* signs;            // [pixels][sign_words], natural order of channels, or null
   int64_t sign_words;
 };
@@ -61,4 +62,4 @@ extern const Path kPathNeon;
 #endif
 extern const Path kPathPortable;
 
-inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }

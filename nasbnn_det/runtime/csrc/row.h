@@ -9,10 +9,24 @@
 
 namespace {
 
+// Asks for the cache lines that the next block of pixels writes, and those its shortcut reads, where they may be far: they
+// take longer to come than a block of few values takes to compute.
+template <class Simd, int P, int V>
+NB_INLINE void fetch_next(const Row& r, const Tile& t, int pixel) {
+  constexpr int kLine = 16, kLines = int(ceil_div(V * Simd::kFloats, kLine));
+  if (pixel + 2 * P > r.pixels) return;
+  const auto each = [&](const int64_t* at, auto fetch) NB_INLINED {
+    repeat<P>([&](auto p) NB_INLINED { repeat<kLines>([&](auto i) NB_INLINED { fetch(at[pixel + P + p] + i * kLine); }); });
+  };
+  if (r.out_in_map) each(r.out_at, [&](int64_t i) NB_INLINED { __builtin_prefetch(r.out + t.channel + i, 1); });
+  if (r.shortcut_in_map) each(r.shortcut_at, [&](int64_t i) NB_INLINED { __builtin_prefetch(r.shortcut + t.shortcut + i, 0); });
+}
+
 // Differing bits to dot products: base - 2 * counts. Half of it is as exact, and saves the doubling.
 template <class Simd, int P, int V>
 void binary_block(const Row& r, const Tile& t, int pixel) {
   using Floats = typename Simd::Floats;
+  fetch_next<Simd, P, V>(r, t, pixel);
   const uint32_t* inputs[P];
   repeat<P>([&](auto p) NB_INLINED { inputs[p] = static_cast<const uint32_t*>(r.input) + t.input + r.inputs[pixel + p]; });
   typename Simd::Ints counts[P][V];
@@ -28,6 +42,7 @@ void binary_block(const Row& r, const Tile& t, int pixel) {
 template <class Simd, int P, int V>
 void float_block(const Row& r, const Tile& t, int pixel) {
   using Floats = typename Simd::Floats;
+  fetch_next<Simd, P, V>(r, t, pixel);
   Floats sums[P][V] = {};
   const float* inputs[P];
   repeat<P>([&](auto p) NB_INLINED { inputs[p] = static_cast<const float*>(r.input) + t.input + r.inputs[pixel + p]; });
