@@ -4,6 +4,7 @@ from typing import Dict, Sequence, Union
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ..arch import FrontEntry
 from ..files import replacing
@@ -39,8 +40,8 @@ def plot_curves(path: Union[str, os.PathLike], curves: Dict[str, Dict[int, Seque
 
     Args:
         path: PNG file to write, atomically.
-        curves (dict): By name the values of all seeds at each epoch; more than one are drawn as their mean in a band
-            from the lowest to the highest.
+        curves (dict): By name the values of all seeds at each epoch; more than one are drawn as their mean between the
+            lowest and the highest.
         metric (str): Name of the metric.
     """
     figure = Figure(figsize=(7, 4.5), dpi=110, layout='constrained')
@@ -48,10 +49,12 @@ def plot_curves(path: Union[str, os.PathLike], curves: Dict[str, Dict[int, Seque
     axes = figure.add_subplot()
     for name, values in curves.items():
         epochs = sorted(values)
-        line, = axes.plot(epochs, [sum(values[e]) / len(values[e]) for e in epochs], 'o-', ms=4, lw=1.2, label=name)
-        axes.fill_between(epochs, [min(values[e]) for e in epochs], [max(values[e]) for e in epochs], alpha=0.2,
-                          color=line.get_color(), linewidth=0)
+        means = [sum(values[e]) / len(values[e]) for e in epochs]
+        line, = axes.plot(epochs, means, 'o-', ms=4, lw=1.2, label=name)
+        axes.vlines(epochs, [min(values[e]) for e in epochs], [max(values[e]) for e in epochs], color=line.get_color(),
+                    alpha=0.6, linewidth=1.2)
     axes.set_xlabel('epoch')
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_ylabel(metric)
     axes.set_ylim(bottom=0)
     axes.legend()

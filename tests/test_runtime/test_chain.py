@@ -113,6 +113,22 @@ def test_a_copied_chain_runs_after_the_original_is_gone():
     assert torch.equal(clone(x), want)
 
 
+def test_what_a_chain_keeps_follows_sizes_and_weights():
+    chain, other = (PackedChain(pack_layers([shake(network())]), taps=[2, 6]) for _ in range(2))
+    large, small = torch.randn(2, 3, 32, 40), torch.randn(1, 3, 17, 9)
+    for x in (large, small, large):
+        for got, want in zip(chain(x), run_chain(x, chain.described())):
+            assert torch.equal(got, want)
+    with pytest.raises(ValueError, match='takes'):
+        chain(torch.randn(1, 4, 32, 40))
+    assert not torch.equal(chain(large)[0], other(large)[0])
+    chain.load_state_dict(other.state_dict())
+    assert torch.equal(chain(large)[0], other(large)[0])
+    chain.load_state_dict({key: -value for key, value in other.state_dict().items()}, assign=True)
+    assert torch.equal(chain(large)[0], run_chain(large, chain.described())[0])
+    assert not torch.equal(chain(large)[0], other(large)[0])
+
+
 def test_lone_convolutions(path):
     torch.manual_seed(0)
     model = nn.Sequential(BinaryConv2d(20, 12, 3, 2, 1, bias=True), nn.ReLU(), QuantConv2d(12, 7, 1))
