@@ -36,6 +36,9 @@ def rprelu(x: Tensor, bias_in: Tensor, slope: Tensor, bias_out: Tensor) -> Tenso
 
     Returns:
         Tensor: Shape (N, C, H, W).
+
+    Raises:
+        ValueError: If ``x`` has not four dimensions.
     """
     if x.dim() != 4:
         raise ValueError(f'RPReLU takes maps of shape (N, C, H, W), not {tuple(x.shape)}')

@@ -15,7 +15,7 @@ class _Ready(NamedTuple):
     native: NativeChain
     pointers: List[int]
     size: Optional[torch.Size] = None
-    shapes: Shapes = []
+    shapes: Shapes = ()
 
 
 class PackedChain(nn.Module):

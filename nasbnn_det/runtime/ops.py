@@ -15,7 +15,7 @@ from .spec import LayerSpec
 _INTS = 15  # of a layer: its spec's, and its tap
 _TENSORS = len(LayerTensors._fields)
 Layers = Sequence[Tuple[LayerSpec, LayerTensors, int]]
-Shapes = List[Tuple[int, int, int, int]]
+Shapes = Sequence[Tuple[int, int, int, int]]
 
 
 def check_input(x: Tensor, layers: Layers) -> None:

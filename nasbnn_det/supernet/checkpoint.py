@@ -109,7 +109,7 @@ def take_part(state: Dict[str, Tensor], key: str, beginnings: Tuple[str, ...], p
     Args:
         state (dict[str, Tensor]): The model's state dict.
         key (str): A key of the part, by which its prefix is found if it is not given.
-        beginnings (tuple[str]): How the part's own keys begin; others under its prefix are left out.
+        beginnings (tuple[str]): How the part's own keys begin, ``('', )`` for any; others under its prefix are left out.
         path: The checkpoint, for error messages.
         prefix (str, optional): For example ``'backbone.'``.
 
@@ -141,8 +141,7 @@ def load_supernet(path: _Path) -> Supernet:
     if not is_supernet(state):
         raise ValueError(f"'{path}' holds no supernet: the key 'space_json' is missing; give a checkpoint of "
                          'supernet training')
-    prefix = _find_prefix(state, 'space_json', path)
-    state = {k[len(prefix):]: v for k, v in state.items() if k.startswith(prefix)}
+    state = take_part(state, 'space_json', ('', ), path)
     if 'fc.bias' not in state:
         raise ValueError(f"'{path}' has wrong keys for a supernet: missing fc.bias")
     try:

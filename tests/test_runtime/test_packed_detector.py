@@ -1,6 +1,7 @@
 """A whole detector: packed inside MMDetection, and from its file alone."""
 import copy
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -198,7 +199,13 @@ def test_tools_pack_and_evaluate(trained, tiny_shapes, tmp_path):
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert 'times as large' in run('tools/deploy/pack.py', CONFIG, folder / 'd.pth', tmp_path / 'p.safetensors')
+    # A model's parameters hold what levels share once; its buffers are small.
+    size = 4e-6 * sum(parameter.numel() for parameter in trained[1].parameters())
+    printed = run('tools/deploy/pack.py', CONFIG, folder / 'd.pth', tmp_path / 'p.safetensors')
+    floats, times = re.search(r'float32: ([0-9.]+) MB, ([0-9.]+) times as large', printed).groups()
+    assert float(floats) == pytest.approx(size, rel=0.01)
+    packed = (tmp_path / 'p.safetensors').stat().st_size
+    assert float(times) == pytest.approx(float(floats) * 1e6 / packed, abs=0.06)
     metrics = []
     for checkpoint in (folder / 'd.pth', tmp_path / 'p.safetensors'):
         run('tools/test.py', CONFIG, checkpoint, '--work-dir', tmp_path / 'test')

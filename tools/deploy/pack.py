@@ -4,10 +4,10 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
+from nasbnn_det.analysis.report import build_model
 from nasbnn_det.apis import run_tool
 from nasbnn_det.apis.packing import pack_checkpoint
 from nasbnn_det.runtime.file import load_packed, save_packed
-from nasbnn_det.supernet.checkpoint import read_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,7 +28,9 @@ def main() -> None:
     packed = pack_checkpoint(cfg, args.checkpoint)
     save_packed(args.out, packed)
     load_packed(args.out)
-    floats = 4 * sum(value.numel() for value in read_checkpoint(args.checkpoint)[0].values())
+    # By where they lie: levels of a head share their convolutions, under a key each.
+    sizes = {value.data_ptr(): value.numel() for value in build_model(cfg).state_dict().values()}
+    floats = 4 * sum(sizes.values())
     size = Path(args.out).stat().st_size
     print(f'written: {args.out}, {size / 1e6:.3f} MB; the weights as float32: {floats / 1e6:.3f} MB, '
           f'{floats / size:.1f} times as large')
