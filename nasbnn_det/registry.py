@@ -21,12 +21,12 @@ DATASETS = Registry('dataset', parent=MMENGINE_DATASETS, scope='nasbnn_det',
 TRANSFORMS = Registry('transform', parent=MMENGINE_TRANSFORMS, scope='nasbnn_det',
                       locations=['nasbnn_det.datasets.transforms'])
 LOOPS = Registry('loop', parent=MMENGINE_LOOPS, scope='nasbnn_det',
-                 locations=['nasbnn_det.search.loop', 'nasbnn_det.nasb.loop'])
+                 locations=['nasbnn_det.engine.loops'])
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     'optimizer wrapper constructor', parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS, scope='nasbnn_det',
-    locations=['nasbnn_det.nasb.optim'])
+    locations=['nasbnn_det.engine.optim'])
 METRICS = Registry('metric', parent=MMENGINE_METRICS, scope='nasbnn_det',
                    locations=['nasbnn_det.evaluation.fast_coco_metric'])
-HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='nasbnn_det', locations=['nasbnn_det.hooks'])
+HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='nasbnn_det', locations=['nasbnn_det.engine.hooks'])
 
 __all__ = ['MODELS', 'MODEL_WRAPPERS', 'DATASETS', 'TRANSFORMS', 'LOOPS', 'OPTIM_WRAPPER_CONSTRUCTORS', 'METRICS', 'HOOKS']

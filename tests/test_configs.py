@@ -6,9 +6,10 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from nasbnn_det.analysis.ops import count_model_ops, total
-from nasbnn_det.analysis.report import build_model, input_size, report_model
-from nasbnn_det.arch import SPACES, Arch, Front, count_ops, get_space, load_arch
+from nasbnn_det.arch import SPACES, Arch, Front, get_space, load_arch
+from nasbnn_det.costs import count_ops
+from nasbnn_det.costs.module_ops import count_model_ops, total
+from nasbnn_det.costs.report import build_model, input_size, report_model
 from nasbnn_det.datasets.shapes import CLASSES
 from nasbnn_det.pipeline import load_stages
 from nasbnn_det.pipeline.stage import StageFolder

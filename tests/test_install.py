@@ -24,7 +24,6 @@ import install  # noqa: E402
 import install_mmcv  # noqa: E402
 import install_support as support  # noqa: E402
 
-
 needs_space = pytest.mark.skipif(
     shutil.disk_usage(ROOT).free / support.GIB < install.SPACE_FIRST,
     reason='too little disk space to get beyond that check')

@@ -148,6 +148,7 @@ def test_table_of_configs(tmp_path):
 def test_scores_of_subnets_and_their_rank_correlation(tiny_shapes, tmp_path):
     import torch
     from mmengine.config import Config
+
     from nasbnn_det.supernet import Supernet, save_supernet
     config, = (ROOT / 'configs/supernet/ablation').glob('nasbnn-supernet-small_1xb*.py')
     alone, = (ROOT / 'configs/finetune').glob('*_scratch.py')

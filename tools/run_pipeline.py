@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from nasbnn_det.apis import run_tool
+from nasbnn_det.cli import run_tool
 from nasbnn_det.pipeline import load_stages, run_pipeline, write_report
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -9,7 +9,8 @@ from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from nasbnn_det.apis import check_checkpoint, run_tool, start_processes
+from nasbnn_det.apis import check_checkpoint
+from nasbnn_det.cli import run_tool, start_processes
 from nasbnn_det.files import replace_text
 from nasbnn_det.runtime import load_packed
 

@@ -10,7 +10,7 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from nasbnn_det.apis import run_tool, start_processes
+from nasbnn_det.cli import run_tool, start_processes
 from nasbnn_det.models.checks import check_conv_cfg
 
 

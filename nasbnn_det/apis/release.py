@@ -3,7 +3,7 @@ import os
 from typing import Any, Dict, Optional, Sequence, Union
 
 from ..arch import SearchSpace
-from ..release import load_released_supernet
+from ..official_release import load_released_supernet
 from ..supernet import Supernet
 
 

@@ -6,8 +6,8 @@ import torch
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from ..analysis.forward import evaluating
 from ..binary import BinaryConv2d
+from ..costs.forward import evaluating
 
 #: Height and width of the image that shows a detector's levels: the largest stride in use is 128.
 _SIZE = 256

@@ -5,7 +5,7 @@ A documented interpretation, docs/nasb.md. The core needs torch and numpy alone;
 """
 from .cell import Cell, CellSpace, Edge
 from .choose import choose_cells
-from .counting import NetOps, candidate_ops, count_cell_ops, count_net_ops, count_params
+from .costs import NetOps, candidate_ops, count_cell_ops, count_net_ops, count_params
 from .modules import DiscreteCell, MixedCell
 from .network import CellNet, load_cells
 from .operations import OPERATIONS, CellRules, Operation, register_operation

@@ -8,8 +8,8 @@ from typing import Callable, Dict, Tuple, Type
 
 from torch import Tensor, nn
 
-from ..arch import Ops, conv_macs
 from ..binary import build_conv, shortcut
+from ..costs import Ops, conv_macs
 
 
 @dataclass(frozen=True)

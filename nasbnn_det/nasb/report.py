@@ -2,10 +2,10 @@
 from dataclasses import dataclass
 from typing import List, Tuple
 
-from ..arch import Ops
-from ..arch.params import Params
+from ..costs import Ops
+from ..costs.params import Params
 from .cell import Cell
-from .counting import count_cell_ops, count_net_ops, count_params
+from .costs import count_cell_ops, count_net_ops, count_params
 from .modules import DiscreteCell
 from .network import CellNet
 from .operations import CellRules

@@ -7,8 +7,8 @@ from typing import Callable, Dict, List, Tuple
 
 from torch import Tensor, nn
 
-from ..arch import conv_size
 from ..binary import BinaryConvModule, RPReLU, Stem, build_conv, shortcut
+from ..costs import conv_size
 from .operations import CellRules
 
 #: Blocks per stage, and whether they are bottlenecks.

@@ -7,9 +7,8 @@ from .native import PATH_VARIABLE, available_paths, current_path
 from .pack import pack
 from .rtmdet import Detections
 from .spec import LayerSpec
-from .subnet import PackedEvaluationForm, PackedSubnet
 
 __all__ = [
-    'Detections', 'LayerSpec', 'PATH_VARIABLE', 'PackedChain', 'PackedDetector', 'PackedEvaluationForm', 'PackedFile',
-    'PackedLayer', 'PackedSubnet', 'available_paths', 'current_path', 'load_packed', 'pack', 'save_packed'
+    'Detections', 'LayerSpec', 'PATH_VARIABLE', 'PackedChain', 'PackedDetector', 'PackedFile', 'PackedLayer',
+    'available_paths', 'current_path', 'load_packed', 'pack', 'save_packed'
 ]

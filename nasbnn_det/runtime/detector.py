@@ -76,7 +76,7 @@ class PackedDetector:
         Returns:
             np.ndarray: A picture of the image's shape, BGR, uint8.
         """
-        from ..analysis.draw import draw_boxes
+        from ..visualization.detections import draw_boxes
         pixels = read_image(image)
         found = self(pixels) if found is None else found
         kept = found.scores >= score_thr

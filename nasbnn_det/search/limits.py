@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any, Callable, Dict, List, Union
 
 from ..arch import Arch
-from ..arch.params import count_params
+from ..costs.params import count_params
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 A search evaluates thousands of networks on a few batches each. Here every binary weight is made once instead of once a
 batch, batch norms are folded into the convolutions after recalibration, and the taps of a kernel that never meet a pixel
 of a small map are cut off. Whatever offers the same two methods can take its place, see
-:class:`nasbnn_det.search.evaluator.SubnetEvaluator`.
+:class:`nasbnn_det.engine.evaluation.subnet_evaluator.SubnetEvaluator`.
 """
 from typing import Iterable, Optional, Tuple
 
@@ -78,7 +78,7 @@ class _Stem:
         return self.stem.act(self.stem.bn(F.conv2d(x, self.weight, None, conv.stride, conv.padding)))
 
 
-class EvaluationForm:
+class InferenceSubnet:
     """A subnet made ready to be recalibrated and evaluated.
 
     Args:

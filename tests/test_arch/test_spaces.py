@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from random_spaces import archs, spaces
 from test_arch_values import enumerate_archs, small_space
 
-from nasbnn_det.arch import (SPACES, Arch, Ops, SearchSpace, StageSpec, conv_macs, count_ops, get_space,
-                             read_space)
+from nasbnn_det.arch import SPACES, Arch, SearchSpace, StageSpec, get_space, read_space
+from nasbnn_det.costs import Ops, conv_macs, count_ops
 
 STEM = [[16], [1], [3], [1], [1], 2]
 GOOD = [[16, 32], [1, 2], [3, 5], [1, 2], [1], 2]

@@ -17,8 +17,15 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from nasbnn_det.datasets.shapes import (CLASSES, STREAMS, SceneParams, encode_mask, render_crop, render_scene,
-                                        write_shapes_coco)
+from nasbnn_det.datasets.shapes import (
+    CLASSES,
+    STREAMS,
+    SceneParams,
+    encode_mask,
+    render_crop,
+    render_scene,
+    write_shapes_coco,
+)
 
 # From inside pycocotools, with NumPy 2.
 pytestmark = pytest.mark.filterwarnings('ignore:__array__ implementation:DeprecationWarning')

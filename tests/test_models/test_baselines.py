@@ -5,8 +5,8 @@ from torch import nn
 
 pytest.importorskip('mmengine')
 
-from nasbnn_det.analysis.ops import count_model_ops, total  # noqa: E402
 from nasbnn_det.binary import BinaryConv2d, RPReLU  # noqa: E402
+from nasbnn_det.costs.module_ops import count_model_ops, total  # noqa: E402
 from nasbnn_det.registry import MODELS  # noqa: E402
 
 

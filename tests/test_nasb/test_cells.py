@@ -9,12 +9,27 @@ from hypothesis import strategies as st
 from random_cells import cells, choices, sites, spaces
 from torch import nn
 
-from nasbnn_det.analysis.ops import count_model_ops, recording, total
-from nasbnn_det.arch import Ops, conv_size
 from nasbnn_det.binary import BinaryConvModule
-from nasbnn_det.nasb import (OPERATIONS, Cell, CellNet, CellRules, CellSite, CellSpace, DiscreteCell, Edge, MixedCell,
-                             ResNetShape, candidate_ops, choose_cells, count_cell_ops, count_params, load_cells,
-                             register_operation)
+from nasbnn_det.costs import Ops, conv_size
+from nasbnn_det.costs.module_ops import recording
+from nasbnn_det.nasb import (
+    OPERATIONS,
+    Cell,
+    CellNet,
+    CellRules,
+    CellSite,
+    CellSpace,
+    DiscreteCell,
+    Edge,
+    MixedCell,
+    ResNetShape,
+    candidate_ops,
+    choose_cells,
+    count_cell_ops,
+    count_params,
+    load_cells,
+    register_operation,
+)
 from nasbnn_det.nasb.checkpoint import discrete_state
 
 sizes = st.tuples(st.integers(3, 9), st.integers(3, 9))

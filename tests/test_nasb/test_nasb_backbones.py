@@ -11,7 +11,7 @@ pytest.importorskip('mmengine')
 from random_cells import cells  # noqa: E402
 from torch import nn  # noqa: E402
 
-from nasbnn_det.analysis.ops import count_model_ops, total  # noqa: E402
+from nasbnn_det.costs.module_ops import count_model_ops, total  # noqa: E402
 from nasbnn_det.nasb import CellNet, MixedCell, ResNetShape, StemShape, count_net_ops  # noqa: E402
 from nasbnn_det.registry import MODELS  # noqa: E402
 

@@ -11,7 +11,7 @@ from mmengine.config import Config  # noqa: E402
 from mmengine.registry import MODELS, init_default_scope  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
 
-from nasbnn_det.analysis.ops import count_model_ops, total  # noqa: E402
+from nasbnn_det.costs.module_ops import count_model_ops, total  # noqa: E402
 from nasbnn_det.datasets.shapes import CLASSES  # noqa: E402
 from nasbnn_det.nasb import CellNet, load_cells  # noqa: E402
 

@@ -16,9 +16,9 @@ from mmengine.registry import init_default_scope
 from nasbnn_det.arch import Arch
 from nasbnn_det.binary import BinaryConv2d
 from nasbnn_det.registry import MODELS
-from nasbnn_det.runtime import PackedChain, PackedSubnet, pack
+from nasbnn_det.runtime import PackedChain, pack
 from nasbnn_det.runtime.pack import pack_layers
-from nasbnn_det.supernet import Subnet, recalibrate_bn
+from nasbnn_det.supernet import PackedSubnet, Subnet, recalibrate_bn
 
 _PHOTOGRAPHS = Path(__file__).resolve().parents[3] / 'shared' / 'data' / 'coco_tiny' / 'val'
 

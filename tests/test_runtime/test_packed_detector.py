@@ -16,7 +16,7 @@ from mmengine.runner import save_checkpoint
 from shaken_network import shake
 
 from nasbnn_det.apis import PackedDetector
-from nasbnn_det.apis.packing import pack_checkpoint, read_preprocessing
+from nasbnn_det.deploy.packing import pack_checkpoint, read_preprocessing
 from nasbnn_det.registry import MODELS
 from nasbnn_det.runtime import available_paths, load_packed, save_packed
 from nasbnn_det.runtime.preprocess import Preprocessing

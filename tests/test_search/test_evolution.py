@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from random_spaces import FIXED, spaces
 
-from nasbnn_det.arch import SPACES, Arch, SearchSpace, count_ops
+from nasbnn_det.arch import SPACES, Arch, SearchSpace
+from nasbnn_det.costs import count_ops
 from nasbnn_det.search import Evolution, EvolutionConfig, InfeasibleWindowError, OpsWindow
 
 CONFIG = EvolutionConfig(num_random=16, num_mutants=8, num_crossovers=8, generations=6, bucket=2e5)

@@ -1,8 +1,9 @@
 """Further bounds of a search: parameters, bytes, a callable of one's own."""
 import pytest
 
-from nasbnn_det.arch import SPACES, Arch, count_ops
-from nasbnn_det.arch.params import count_params
+from nasbnn_det.arch import SPACES, Arch
+from nasbnn_det.costs import count_ops
+from nasbnn_det.costs.params import count_params
 from nasbnn_det.search import Evolution, EvolutionConfig, OpsWindow
 from nasbnn_det.search.limits import build_limits
 from nasbnn_det.search.sampling import InfeasibleWindowError

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from random_spaces import archs, generators, spaces
 
-from nasbnn_det.arch import SPACES, Arch, Block, SearchSpace, count_ops
+from nasbnn_det.arch import SPACES, Arch, Block, SearchSpace
+from nasbnn_det.costs import count_ops
 from nasbnn_det.search import InfeasibleWindowError, OpsWindow, crossover, mutate, sample_in_window
 from nasbnn_det.search.sampling import repair
 

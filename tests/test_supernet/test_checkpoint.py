@@ -8,8 +8,7 @@ import torch
 from shaken import shake
 
 from nasbnn_det.arch import SPACES, Arch, get_space
-from nasbnn_det.supernet import (Subnet, Supernet, extract_subnet, file_sha256, load_subnet_state, load_supernet,
-                                 save_subnet)
+from nasbnn_det.supernet import Subnet, Supernet, extract_subnet, file_sha256, load_subnet_state, load_supernet, save_subnet
 from nasbnn_det.supernet.checkpoint import check_keys, read_checkpoint
 
 TINY = SPACES['tiny']

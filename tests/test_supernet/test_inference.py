@@ -12,7 +12,7 @@ from shaken import shake
 
 from nasbnn_det.arch import SPACES, Arch
 from nasbnn_det.binary import Binarization
-from nasbnn_det.supernet import EvaluationForm, Subnet, recalibrate_bn
+from nasbnn_det.supernet import InferenceSubnet, Subnet, recalibrate_bn
 from nasbnn_det.supernet.inference import crop_kernel
 
 
@@ -21,7 +21,7 @@ def test_recalibrates_and_predicts_as_the_static_network(space, seed, size, weig
     torch.manual_seed(seed)
     arch = Arch.random(space, np.random.default_rng(seed))
     static = shake(Subnet(arch, 3, Binarization(weight_norm=weight_norm)), seed).double()
-    form = EvaluationForm(copy.deepcopy(static))
+    form = InferenceSubnet(copy.deepcopy(static))
     batches = list(torch.randn(3, 4, 3, *size, dtype=torch.float64))
     recalibrate_bn(static, batches)
     form.recalibrate(batches)
@@ -31,7 +31,7 @@ def test_recalibrates_and_predicts_as_the_static_network(space, seed, size, weig
 
 
 def test_recalibrating_again_starts_anew():
-    form = EvaluationForm(shake(Subnet(Arch.smallest(SPACES['tiny']), 3)))
+    form = InferenceSubnet(shake(Subnet(Arch.smallest(SPACES['tiny']), 3)))
     first, second = torch.randn(2, 4, 3, 32, 32)
     form.recalibrate([first])
     expected = form(first)
@@ -43,7 +43,7 @@ def test_recalibrating_again_starts_anew():
 
 def test_no_batch_is_refused():
     with pytest.raises(ValueError, match='at least one batch'):
-        EvaluationForm(Subnet(Arch.smallest(SPACES['tiny']), 3)).recalibrate([])
+        InferenceSubnet(Subnet(Arch.smallest(SPACES['tiny']), 3)).recalibrate([])
 
 
 @given(st.sampled_from([1, 3, 5, 7]), st.integers(1, 6), st.integers(1, 6), st.integers(1, 2))

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from nasbnn_det.apis import import_release
-from nasbnn_det.arch import Arch, count_ops, get_space
-from nasbnn_det.release.keys import our_key
+from nasbnn_det.arch import Arch, get_space
+from nasbnn_det.costs import count_ops
+from nasbnn_det.official_release.keys import our_key
 from nasbnn_det.supernet import bi_teacher_passes, extract_subnet, recalibrate_bn
 from nasbnn_det.supernet.bi_teacher import decayed_parameters
 

@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from nasbnn_det.apis import run_tool
+from nasbnn_det.cli import run_tool
 from nasbnn_det.evaluation.fast_coco_metric import FastCocoMetric
 from nasbnn_det.evaluation.synthetic import random_coco
 

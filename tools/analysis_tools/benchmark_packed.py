@@ -20,9 +20,19 @@ from typing import Callable, Dict, Iterator, List, Tuple
 import torch
 from torch import Tensor, nn
 
-from nasbnn_det.apis import run_tool
-from nasbnn_det.runtime import (PATH_VARIABLE, LayerSpec, PackedChain, PackedFile, PackedLayer, available_paths,
-                                current_path, load_packed, pack, save_packed)
+from nasbnn_det.cli import run_tool
+from nasbnn_det.runtime import (
+    PATH_VARIABLE,
+    LayerSpec,
+    PackedChain,
+    PackedFile,
+    PackedLayer,
+    available_paths,
+    current_path,
+    load_packed,
+    pack,
+    save_packed,
+)
 from nasbnn_det.runtime.file import split_packed
 from nasbnn_det.runtime.native import peak_rate
 from nasbnn_det.runtime.ops import run_dots
@@ -59,7 +69,7 @@ def build_detector(config: str) -> nn.Module:
 
 def network_of(packed: nn.Module) -> dict:
     """The packed detector's description."""
-    from nasbnn_det.apis.packing import describe_network
+    from nasbnn_det.deploy.packing import describe_network
     return describe_network(packed)
 
 
@@ -218,7 +228,7 @@ def onnx_runs(model: nn.Module, image: Tensor, count: int) -> Dict[str, Callable
         from onnxruntime.quantization import QuantType, quantize_dynamic
     except ImportError:
         return {}
-    from nasbnn_det.apis.onnx_export import export_onnx
+    from nasbnn_det.deploy.onnx_export import export_onnx
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = count
     runs: Dict[str, Callable[[], object]] = {}

@@ -18,11 +18,12 @@ from mmpretrain.models import ClsDataPreprocessor
 from torch.utils.data import DataLoader
 from torchvision.models import resnet18
 
-from nasbnn_det.apis import run_tool
-from nasbnn_det.arch import Arch, count_ops, load_arch
-from nasbnn_det.runtime import PackedEvaluationForm, current_path
-from nasbnn_det.search.evaluator import SubnetEvaluator
-from nasbnn_det.supernet import EvaluationForm, Supernet, extract_subnet
+from nasbnn_det.arch import Arch, load_arch
+from nasbnn_det.cli import run_tool
+from nasbnn_det.costs import count_ops
+from nasbnn_det.engine.evaluation.subnet_evaluator import SubnetEvaluator
+from nasbnn_det.runtime import current_path
+from nasbnn_det.supernet import InferenceSubnet, PackedInferenceSubnet, Supernet, extract_subnet
 
 
 def parse_args() -> argparse.Namespace:
@@ -73,7 +74,7 @@ def main() -> None:
     loaders = [DataLoader(d, args.batch_size, collate_fn=_collate) for d in (train, val)]
     preprocess = ClsDataPreprocessor(num_classes=classes, mean=[127.5] * 3, std=[127.5] * 3)
     evaluate = SubnetEvaluator(preprocess, loaders[0], args.batches, loaders[1], Evaluator(Accuracy(topk=(1, ))),
-                               prepare=PackedEvaluationForm if args.packed else EvaluationForm)
+                               prepare=PackedInferenceSubnet if args.packed else InferenceSubnet)
     supernet = Supernet(arch.space, classes).eval()
     evaluate(extract_subnet(supernet, arch))  # loads and keeps the images
     images = [*evaluate.recalibration_batches, *(batch for batch, _ in evaluate.validation_batches)]

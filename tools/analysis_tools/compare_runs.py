@@ -5,9 +5,9 @@ import statistics
 from pathlib import Path
 from typing import Dict, List
 
-from nasbnn_det.analysis.plots import plot_curves
-from nasbnn_det.apis import run_tool
+from nasbnn_det.cli import run_tool
 from nasbnn_det.files import replace_text
+from nasbnn_det.visualization.plots import plot_curves
 
 
 def parse_args() -> argparse.Namespace:

@@ -10,8 +10,9 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from nasbnn_det.analysis.draw import comparison_sheet, draw_boxes
-from nasbnn_det.apis import check_checkpoint, run_tool
+from nasbnn_det.apis import check_checkpoint
+from nasbnn_det.cli import run_tool
+from nasbnn_det.visualization.detections import comparison_sheet, draw_boxes
 
 TILE = 256
 

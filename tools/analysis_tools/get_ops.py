@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
-from nasbnn_det.analysis.report import build_model, format_report, input_size, report_model
-from nasbnn_det.apis import run_tool
+from nasbnn_det.cli import run_tool
+from nasbnn_det.costs.report import build_model, format_report, input_size, report_model
 
 
 def parse_args() -> argparse.Namespace:

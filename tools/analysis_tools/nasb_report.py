@@ -9,7 +9,7 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.registry import MODELS, init_default_scope
 
-from nasbnn_det.apis import run_tool
+from nasbnn_det.cli import run_tool
 from nasbnn_det.files import replace_text
 from nasbnn_det.models.backbones import NASBResNet
 from nasbnn_det.nasb import CellSpace

@@ -5,8 +5,8 @@ from typing import Any, Dict, List
 
 from mmengine.config import Config
 
-from nasbnn_det.analysis.report import build_model, input_size, report_model
-from nasbnn_det.apis import run_tool
+from nasbnn_det.cli import run_tool
+from nasbnn_det.costs.report import build_model, input_size, report_model
 from nasbnn_det.files import replace_text
 
 ROOT = Path(__file__).resolve().parents[2]

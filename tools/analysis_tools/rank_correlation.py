@@ -12,7 +12,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 from scipy.stats import kendalltau
 
-from nasbnn_det.apis import run_tool
+from nasbnn_det.cli import run_tool
 from nasbnn_det.files import replace_text
 
 

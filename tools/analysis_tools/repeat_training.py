@@ -11,8 +11,8 @@ import numpy as np
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-from nasbnn_det.analysis.ops import count_model_ops, total
-from nasbnn_det.apis import run_tool
+from nasbnn_det.cli import run_tool
+from nasbnn_det.costs.module_ops import count_model_ops, total
 from nasbnn_det.files import replace_text
 from nasbnn_det.nasb import count_params
 

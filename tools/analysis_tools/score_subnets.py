@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import DictAction
 
-from nasbnn_det.apis import run_tool
-from nasbnn_det.arch import Arch, count_ops
+from nasbnn_det.arch import Arch
+from nasbnn_det.cli import run_tool
+from nasbnn_det.costs import count_ops
+from nasbnn_det.engine.evaluation.offline import build_subnet_evaluator
 from nasbnn_det.files import replace_text
-from nasbnn_det.search.offline import build_subnet_evaluator
 from nasbnn_det.supernet import extract_subnet, load_supernet
 
 

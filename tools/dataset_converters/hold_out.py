@@ -9,7 +9,7 @@ from typing import List
 
 import numpy as np
 
-from nasbnn_det.apis import run_tool
+from nasbnn_det.cli import run_tool
 from nasbnn_det.datasets.hold_out import hold_out
 from nasbnn_det.files import replace_text
 

@@ -8,8 +8,9 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 from torch import nn
 
-from nasbnn_det.apis import check_checkpoint, run_tool
-from nasbnn_det.apis.onnx_export import export_onnx
+from nasbnn_det.apis import check_checkpoint
+from nasbnn_det.cli import run_tool
+from nasbnn_det.deploy.onnx_export import export_onnx
 
 
 def parse_args() -> argparse.Namespace:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
-from nasbnn_det.analysis.report import build_model
-from nasbnn_det.apis import run_tool
-from nasbnn_det.apis.packing import pack_checkpoint
+from nasbnn_det.cli import run_tool
+from nasbnn_det.costs.report import build_model
+from nasbnn_det.deploy.packing import pack_checkpoint
 from nasbnn_det.runtime.file import load_packed, save_packed
 
 

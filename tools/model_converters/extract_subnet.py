@@ -8,10 +8,11 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from nasbnn_det.apis import run_tool
-from nasbnn_det.arch import count_ops, load_arch
+from nasbnn_det.arch import load_arch
+from nasbnn_det.cli import run_tool
+from nasbnn_det.costs import count_ops
+from nasbnn_det.engine.evaluation.offline import build_subnet_evaluator
 from nasbnn_det.files import replace_text
-from nasbnn_det.search.offline import build_subnet_evaluator
 from nasbnn_det.supernet import extract_subnet, file_sha256, load_supernet, save_subnet
 
 

@@ -7,13 +7,13 @@ import argparse
 import json
 from pathlib import Path
 
-from nasbnn_det.analysis.plots import plot_front
-from nasbnn_det.apis import run_tool
 from nasbnn_det.arch import Front, read_space
+from nasbnn_det.cli import run_tool
 from nasbnn_det.files import replace_text
-from nasbnn_det.release import load_released_front, load_released_supernet
+from nasbnn_det.official_release import load_released_front, load_released_supernet
 from nasbnn_det.search.state import save_history
 from nasbnn_det.supernet import file_sha256, save_supernet
+from nasbnn_det.visualization.plots import plot_front
 
 
 def parse_args() -> argparse.Namespace:

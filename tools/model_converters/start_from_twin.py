@@ -7,8 +7,9 @@ import argparse
 import torch
 from mmengine.config import Config, DictAction
 
-from nasbnn_det.analysis.report import build_model
-from nasbnn_det.apis import run_tool, start_from_twin
+from nasbnn_det.apis import start_from_twin
+from nasbnn_det.cli import run_tool
+from nasbnn_det.costs.report import build_model
 from nasbnn_det.files import replacing
 from nasbnn_det.supernet import file_sha256
 

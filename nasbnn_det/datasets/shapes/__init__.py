@@ -1,7 +1,6 @@
 from .annotations import CocoBuilder, encode_mask
 from .crop import render_crop
-from .scene import (CLASSES, STREAMS, SceneObject, SceneParams, make_rng,
-                    render_scene)
+from .scene import CLASSES, STREAMS, SceneObject, SceneParams, make_rng, render_scene
 from .writer import write_shapes_coco
 
 __all__ = [

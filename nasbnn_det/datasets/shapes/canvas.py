@@ -6,8 +6,7 @@ import numpy as np
 
 from .clutter import draw_clutter
 from .outline import Stamp, both_sides, rasterize
-from .texture import (BACKGROUNDS, FILLS, color_distance, muted_color, paint,
-                      random_color, related_color)
+from .texture import BACKGROUNDS, FILLS, color_distance, muted_color, paint, random_color, related_color
 
 # An outline counts as seen at a point where the colours on its two sides are
 # this far apart, in grey levels, and as visible if most of its points are.

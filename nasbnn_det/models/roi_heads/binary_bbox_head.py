@@ -4,8 +4,8 @@ from typing import Any, Tuple
 from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from torch import Tensor, nn
 
-from ...arch import conv_size
 from ...binary import BinaryConvModule
+from ...costs import conv_size
 from ...registry import MODELS
 from ..layers import build_predictor
 

@@ -1,0 +1,1 @@
+"""The MMEngine side: loops, hooks, optimisers, evaluation of subnets, work shared by processes."""

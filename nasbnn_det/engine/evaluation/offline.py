@@ -1,0 +1,32 @@
+"""A search's evaluator without the search: for tools that score subnets one by one."""
+from typing import Union
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from .subnet_evaluator import SubnetEvaluator
+
+
+def build_subnet_evaluator(config: Union[str, Config], work_dir: str, batches: int = 10,
+                           cfg_options: Union[dict, None] = None) -> SubnetEvaluator:
+    """Builds what a supernet's or search's config scores subnets with: its data, preprocessing and metrics.
+
+    Args:
+        config (str | Config): The config, or its file.
+        work_dir (str): Folder of the log.
+        batches (int): Training batches for recalibration. Defaults to 10.
+        cfg_options (dict, optional): Overrides of the config. Defaults to None.
+    """
+    cfg = Config.fromfile(config) if isinstance(config, str) else config
+    cfg.merge_from_dict(cfg_options or {})
+    cfg.work_dir = work_dir
+    # Only the loaders and the evaluator are wanted; a search loop would look for its own supernet.
+    cfg.train_cfg = dict(by_epoch=True, max_epochs=1)
+    cfg.val_cfg = dict()
+    if 'pipeline' in cfg.val_dataloader.dataset:
+        # Recalibration sees what the network will see: no augmentation.
+        cfg.train_dataloader.dataset.pipeline = cfg.val_dataloader.dataset.pipeline
+    runner = Runner.from_cfg(cfg)
+    loop = runner.val_loop
+    return SubnetEvaluator(runner.model.data_preprocessor, runner.train_dataloader, batches, loop.dataloader,
+                           loop.evaluator)

@@ -1,0 +1,4 @@
+"""Constructors of optimisers."""
+from .nasb import NASBOptimWrapperConstructor
+
+__all__ = ['NASBOptimWrapperConstructor']

@@ -1,0 +1,1 @@
+"""Pictures of searches, trainings and detections."""

@@ -1,0 +1,195 @@
+"""Two processes over gloo do what one does."""
+import copy
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+
+pytest.importorskip('mmpretrain')
+
+from mmengine.optim import OptimWrapper  # noqa: E402
+
+from nasbnn_det.engine.evaluation.loading import whole_dataloader  # noqa: E402
+from nasbnn_det.engine.ranks import from_main, map_over_ranks  # noqa: E402
+from nasbnn_det.models.classifiers import SupernetClassifier, SupernetDistributedDataParallel  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+SPACE = [[[4, 8], [1], [3], [1], [1], 2], [[8, 12, 16], [1, 2], [3, 5], [1, 2], [1], 2],
+         [[16, 24], [1, 2], [3], [2, 4], [1], 2]]
+
+
+def in_two_processes(function, tmp_path, *args):
+    """Runs ``function(rank, *args)`` in two gloo processes; gives what each returned."""
+    mp.start_processes(_entry, (function, str(tmp_path), args), nprocs=2, start_method='spawn')
+    return [torch.load(tmp_path / f'result{rank}.pt', weights_only=True) for rank in range(2)]
+
+
+def _entry(rank, function, folder, args):
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group('gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=2)
+    try:
+        torch.save(function(rank, *args), f'{folder}/result{rank}.pt')
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+@pytest.fixture
+def one_thread():
+    """As many threads as the two processes have: rounding depends on how a sum is split."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def build_model(**kwargs):
+    """A small supernet classifier; the same weights in every process."""
+    torch.manual_seed(0)
+    return SupernetClassifier(
+        SPACE, 3, data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3),
+        **kwargs).train()
+
+
+def make_batch(half=None):
+    """Eight labelled images, or one half of them."""
+    from mmpretrain.structures import DataSample
+    generator = torch.Generator().manual_seed(1)
+    images = [torch.randint(0, 256, (3, 16, 16), dtype=torch.uint8, generator=generator) for _ in range(8)]
+    chosen = range(8) if half is None else range(4 * half, 4 * half + 4)
+    return dict(inputs=[images[i] for i in chosen], data_samples=[DataSample().set_gt_label(i % 3) for i in chosen])
+
+
+class KeepsGradients(torch.optim.SGD):
+    """Copies the gradients it is given before they are zeroed."""
+
+    def step(self, closure=None):
+        self.seen = [None if p.grad is None else p.grad.clone() for g in self.param_groups for p in g['params']]
+        super().step(closure)
+
+
+def step_gradients(model, data):
+    """Gradients of one training step, by parameter; the wrapped model if there is one."""
+    inner = getattr(model, 'module', model)
+    optimizer = KeepsGradients(inner.parameters(), 0.1)
+    model.train_step(copy.deepcopy(data), OptimWrapper(optimizer))
+    return {name: grad for (name, _), grad in zip(inner.named_parameters(), optimizer.seen)}
+
+
+def train_half(rank, kwargs):
+    """A step of one process on its half of the batch: gradients, and weights afterwards."""
+    model = build_model(**kwargs)
+    with torch.no_grad():  # the wrapper has to make the processes equal
+        model.supernet.fc.weight.add_(rank)
+    model = SupernetDistributedDataParallel(model)
+    return step_gradients(model, make_batch(rank)), model.module.state_dict()
+
+
+def test_a_distributed_step_averages_the_gradients_of_the_halves(tmp_path, one_thread):
+    (first, weights), (second, others) = in_two_processes(train_half, tmp_path, {})
+    alone = [step_gradients(build_model(), make_batch(half)) for half in range(2)]
+    compared = 0
+    for name, gradient in first.items():
+        if gradient is None:
+            assert second[name] is None and alone[0][name] is None and alone[1][name] is None
+            continue
+        expected = (alone[0][name] + alone[1][name]) / 2
+        scale = expected.abs().max().clamp(min=1e-12)
+        assert (gradient - expected).abs().max() <= 1e-5 * scale, name
+        assert torch.equal(gradient, second[name]), name
+        compared += bool(expected.any())
+    assert compared > 20
+    trained = [name for name, _ in build_model().named_parameters()]
+    assert all(torch.equal(weights[name], others[name]) for name in trained)
+
+
+def test_synchronised_batch_norm_is_that_of_the_whole_batch(tmp_path, one_thread):
+    (gradients, weights), _ = in_two_processes(train_half, tmp_path, dict(sync_bn=True))
+    model = build_model()
+    expected = step_gradients(model, make_batch())
+    state = model.state_dict()
+    for name in ('supernet.stem.bn.running_mean', 'supernet.stages.1.0.conv2.bn.running_var'):
+        torch.testing.assert_close(weights[name], state[name], rtol=1e-4, atol=1e-5)
+    for name, gradient in gradients.items():
+        if gradient is not None:
+            scale = expected[name].abs().max().clamp(min=1e-6)
+            assert (gradient - expected[name]).abs().max() <= 1e-3 * scale, name
+
+
+def use_helpers(rank):
+    """What a process sees of the helpers: shared work, a result of the main process, a failure, images."""
+    seen = []
+
+    def square(x):
+        seen.append(x)
+        return x * x
+
+    def refuse():
+        raise ValueError('refused')
+
+    found = dict(squares=map_over_ranks(square, list(range(7))), seen=seen, word=from_main(lambda: f'from {rank}'))
+    try:
+        map_over_ranks(lambda x: 1 / (x - 1), [0, 1, 2])
+    except (ZeroDivisionError, RuntimeError) as error:
+        found['failure'] = f'{type(error).__name__}: {error}'
+    try:
+        from_main(refuse)
+    except (ValueError, SystemExit) as error:
+        found['refused'] = repr(error)
+    from mmengine.dataset import DefaultSampler
+    dataset = list(range(11))
+    own = torch.utils.data.DataLoader(dataset, batch_size=4, sampler=DefaultSampler(dataset, shuffle=False))
+    for name, loader in (('own', own), ('whole', whole_dataloader(own)), ('shuffled', whole_dataloader(own, 3))):
+        found[name] = [int(i) for batch in loader for i in batch]
+    return found
+
+
+def test_helpers_share_work_and_failures_and_show_every_process_every_image(tmp_path):
+    first, second = in_two_processes(use_helpers, tmp_path)
+    assert first['squares'] == second['squares'] == [x * x for x in range(7)]
+    assert first['seen'] == [0, 2, 4, 6] and second['seen'] == [1, 3, 5]
+    assert first['word'] == second['word'] == 'from 0'
+    assert 'another process failed: process 1' in first['failure']
+    assert second['failure'].startswith('ZeroDivisionError')
+    assert (first['refused'], second['refused']) == ("ValueError('refused')", 'SystemExit(1)')
+    assert first['own'] != second['own'], 'the stock sampler is expected to split'
+    assert first['whole'] == second['whole'] == list(range(11))
+    # Two full batches of four; a smaller last one would weigh too much in a recalibration.
+    assert first['shuffled'] == second['shuffled'] and first['shuffled'] != first['whole'][:8]
+    assert len(set(first['shuffled'])) == 8 and set(first['shuffled']) < set(first['whole'])
+
+
+def search(work_dir, root, supernet, processes, *extra):
+    """Runs the shipped search config by the command users type."""
+    launch = [sys.executable, 'tools/train.py']
+    if processes > 1:
+        launch = [sys.executable, '-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={processes}',
+                  'tools/train.py']
+    done = subprocess.run(
+        [*launch, 'configs/search/nasbnn-search-tiny_shapes-48px.py', '--work-dir', work_dir,
+         *(['--launcher', 'pytorch'] if processes > 1 else []), *extra, '--cfg-options',
+         f'train_cfg.supernet={supernet}', f'train_dataloader.dataset.data_root={root}',
+         f'val_dataloader.dataset.data_root={root}', 'train_cfg.evolution.num_random=5',
+         'train_cfg.evolution.num_mutants=3', 'train_cfg.evolution.num_crossovers=2',
+         'train_cfg.evolution.generations=2', 'train_cfg.recalibration_batches=2', 'train_dataloader.batch_size=4',
+         'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False'],
+        cwd=ROOT, capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout + done.stderr
+
+
+def test_two_processes_find_the_same_front_to_the_byte(tmp_path, tiny_shapes):
+    from nasbnn_det.supernet import Supernet, save_supernet
+    torch.manual_seed(0)
+    save_supernet(tmp_path / 'supernet.pth', Supernet('tiny', 5))
+    for processes in (1, 2):
+        said = search(tmp_path / str(processes), tiny_shapes, tmp_path / 'supernet.pth', processes)
+        assert 'a second' in said and 'min left, best' in said
+    for name in ('front.json', 'history.jsonl', 'search_state.json'):
+        one, two = ((tmp_path / str(n) / name).read_bytes() for n in (1, 2))
+        assert one == two, name
+    scalars = list((tmp_path / '2').glob('*/vis_data/scalars.json'))
+    assert scalars and '"search/best"' in scalars[0].read_text()
