@@ -1,6 +1,7 @@
 """What all tests share: the settings of property tests, and the recorded numbers of an independent implementation."""
 from pathlib import Path
 
+import in_process
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -27,6 +28,13 @@ def reference():
         return file
 
     return path
+
+
+@pytest.fixture(scope='session')
+def run_tool():
+    """``run_tool('tools/train.py', *args)`` runs a tool in this process, from the repository's root; see in_process.py."""
+    pytest.importorskip('mmengine')
+    return in_process.run_tool
 
 
 @pytest.fixture(scope='session')

@@ -13,7 +13,8 @@ SUPERNET = 'configs/supernet/nasbnn-supernet-tiny_1xb32-3e_shapes-48px.py'
 MMDET_TOOLS = Path(mmdet.__file__).parent / '.mim' / 'tools'
 
 
-def run(*command):
+def run_process(*command):
+    """The tool as a process of its own."""
     return subprocess.run([sys.executable, *map(str, command)], cwd=ROOT, capture_output=True, text=True)
 
 
@@ -25,15 +26,17 @@ def detector_options(root):
             'train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
 
 
-@pytest.mark.parametrize('tools', [ROOT / 'tools', MMDET_TOOLS], ids=['ours', 'mmdet'])
-def test_detector_config_trains_and_tests(tools, tiny_shapes, tmp_path):
+@pytest.mark.parametrize('tools', ['tools', MMDET_TOOLS], ids=['ours', 'mmdet'])
+def test_detector_config_trains_and_tests(tools, tiny_shapes, tmp_path, run_tool):
+    """MMDetection's own tools as processes: there nothing of ours is imported before the config is read."""
     options = detector_options(tiny_shapes)
+    run, tools = run_tool if tools == 'tools' else run_process, Path(tools)
     trained = run(tools / 'train.py', DETECTOR, '--work-dir', tmp_path, *options)
     assert trained.returncode == 0, trained.stderr
     tested = run(tools / 'test.py', DETECTOR, tmp_path / 'epoch_1.pth', '--work-dir', tmp_path / 'test', *options)
     assert tested.returncode == 0, tested.stderr
     assert 'coco/bbox_mAP' in tested.stdout
-    if tools == ROOT / 'tools':
+    if run is run_tool:
         assert 'coco/bbox_mAP' in json.loads((tmp_path / 'test' / 'result.json').read_text())['metrics']
 
 
@@ -75,19 +78,19 @@ def bad_inputs(tmp_path, root):
 @pytest.mark.parametrize('case', [
     'unknown space', 'unknown setting', "a tool's own", 'no scores', 'wrong keys', 'no coco json',
     'classes of the data', 'levels', 'conv_cfg', 'shape', 'size', 'no config', 'no curve', 'illegal arch'])
-def test_bad_input_ends_in_one_sentence(case, tiny_shapes, tmp_path):
+def test_bad_input_ends_in_one_sentence(case, tiny_shapes, tmp_path, run_tool):
     command, message = bad_inputs(tmp_path, tiny_shapes)[case]
     if command[0] == 'tools/train.py':
         command = command[:2] + ['--work-dir', str(tmp_path / 'work')] + command[2:]
-    done = run(*command)
+    done = (run_process if case == 'no config' else run_tool)(*command)
     errors = [line for line in done.stderr.splitlines() if line.startswith('error: ')]
     assert done.returncode == 1, done.stderr
     assert len(errors) == 1 and message in errors[0], done.stderr
     assert 'Traceback' not in done.stderr
 
 
-def test_get_ops_prints_one_json_object():
-    done = run('tools/analysis_tools/get_ops.py', DETECTOR, '--shape', '128', '128', '--json')
+def test_get_ops_prints_one_json_object(run_tool):
+    done = run_tool('tools/analysis_tools/get_ops.py', DETECTOR, '--shape', '128', '128', '--json')
     result = json.loads(done.stdout.strip().splitlines()[-1])
     assert result['binary_share'] >= 0.95
     assert result['ops'] == pytest.approx(result['flops'] + result['bops'] / 64)
@@ -95,14 +98,14 @@ def test_get_ops_prints_one_json_object():
     assert set(result['params']) == {'1bit', '8bit', '32bit'} and isinstance(result['packed_bytes'], int)
 
 
-def test_get_ops_of_a_stock_detector():
+def test_get_ops_of_a_stock_detector(run_tool):
     config = MMDET_TOOLS.parent / 'configs' / 'rtmdet' / 'rtmdet_tiny_8xb32-300e_coco.py'
-    done = run('tools/analysis_tools/get_ops.py', config, '--shape', '64')
+    done = run_tool('tools/analysis_tools/get_ops.py', config, '--shape', '64')
     assert done.returncode == 0, done.stderr
     assert 'total at 64 x 64' in done.stdout and 'not counted: batch norm' in done.stdout
 
 
-def test_curves_of_several_runs(tmp_path):
+def test_curves_of_several_runs(tmp_path, run_tool):
     for name, values in (('a0', (0.1, 0.3)), ('a1', (0.2, 0.5)), ('b', (0.4, 0.6))):
         folder = tmp_path / name / '1' / 'vis_data'
         folder.mkdir(parents=True)
@@ -110,20 +113,20 @@ def test_curves_of_several_runs(tmp_path):
         torn = '{"loss": 0.9, "st'  # what a killed training was writing
         (folder / 'scalars.json').write_text('\n'.join([*map(json.dumps, rows), torn]))
     runs = [f'{name[0]}={tmp_path / name}' for name in ('a0', 'a1', 'b')]
-    done = run('tools/analysis_tools/compare_runs.py', *runs, '--work-dir', tmp_path / 'out')
+    done = run_tool('tools/analysis_tools/compare_runs.py', *runs, '--work-dir', tmp_path / 'out')
     assert done.returncode == 0, done.stderr
     assert '| a | 0.150 ± 0.071 | 0.400 ± 0.141 |' in done.stdout and '| b | 0.400 | 0.600 |' in done.stdout
     assert json.loads((tmp_path / 'out' / 'result.json').read_text())['metrics'] == {'a': 0.4, 'b': 0.6}
     assert (tmp_path / 'out' / 'curves.png').is_file()
 
 
-def test_the_evaluations_are_compared():
-    done = run('tools/analysis_tools/benchmark_eval.py', '--images', '20', '--detections', '10')
+def test_the_evaluations_are_compared(run_tool):
+    done = run_tool('tools/analysis_tools/benchmark_eval.py', '--images', '20', '--detections', '10')
     result = json.loads(done.stdout.strip().splitlines()[-1])
     assert result['equal'] and result['faster_seconds'] > 0
 
 
-def test_table_of_configs(tmp_path):
+def test_table_of_configs(tmp_path, run_tool):
     """A row per config, between the two lines of the README; the shipped one is complete."""
     import shutil
     shutil.copytree(ROOT / 'configs' / '_base_', tmp_path / 'configs' / '_base_')
@@ -138,14 +141,14 @@ def test_table_of_configs(tmp_path):
     assert {line[3:line.index(']')] for line in lines} == configs
     before, rest = shipped.split('| [', 1)[0], shipped.split('<!-- end of table -->')[1]
     (folder / 'README.md').write_text(f'{before}\n<!-- end of table -->{rest}', encoding='utf-8')
-    done = run('tools/analysis_tools/ops_table.py', '--configs', folder, '--readme', folder / 'README.md')
+    done = run_tool('tools/analysis_tools/ops_table.py', '--configs', folder, '--readme', folder / 'README.md')
     assert done.returncode == 0, done.stderr
     text = (folder / 'README.md').read_text(encoding='utf-8')
     written = [line for line in text.splitlines() if line.startswith('| [')]
     assert written == [line for line in lines if name in line]
 
 
-def test_scores_of_subnets_and_their_rank_correlation(tiny_shapes, tmp_path):
+def test_scores_of_subnets_and_their_rank_correlation(tiny_shapes, tmp_path, run_tool):
     import torch
     from mmengine.config import Config
 
@@ -158,7 +161,7 @@ def test_scores_of_subnets_and_their_rank_correlation(tiny_shapes, tmp_path):
                                for key in (f'data_root={tiny_shapes}', f'data_prefix=cls/{split}')),
             'train_dataloader.batch_size=5', 'train_dataloader.num_workers=0',
             'train_dataloader.persistent_workers=False']
-    scored = run('tools/analysis_tools/score_subnets.py', config, tmp_path / 'supernet.pth', '--num', '3', '--batches', '2',
+    scored = run_tool('tools/analysis_tools/score_subnets.py', config, tmp_path / 'supernet.pth', '--num', '3', '--batches', '2',
                  '--work-dir', tmp_path, *data, 'model.num_classes=5', 'model.data_preprocessor.num_classes=5')
     assert scored.returncode == 0, scored.stderr
     summary = json.loads(scored.stdout.strip().splitlines()[-1])
@@ -168,12 +171,12 @@ def test_scores_of_subnets_and_their_rank_correlation(tiny_shapes, tmp_path):
     command = ['tools/analysis_tools/rank_correlation.py', alone, tmp_path / 'scores.json', '--num', '2', '--work-dir',
                tmp_path / 'alone', *data, 'model.head.num_classes=5', 'model.data_preprocessor.num_classes=5',
                'train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
-    first = run(*command)
+    first = run_tool(*command)
     assert first.returncode == 0, first.stderr
     result = json.loads(first.stdout.strip().splitlines()[-1])
     assert len(result['alone']) == 2 and set(result['inherited']) <= {row['score'] for row in subnets}
     # What is trained is not trained again.
-    again = run(*command)
+    again = run_tool(*command)
     assert 'Epoch(train)' not in again.stdout and json.loads(again.stdout.strip().splitlines()[-1]) == result
 
 

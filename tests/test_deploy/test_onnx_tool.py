@@ -1,7 +1,5 @@
 """The tool that exports a detector: names, sizes, what the file says about its input; bad input in one sentence."""
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +20,6 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / 'configs' / 'detection' / 'rtmdet' / 'rtmdet_nasbnn-tiny_1xb16-9e_shapes-128px.py'
 
 
-def export(*arguments):
-    command = [sys.executable, ROOT / 'tools' / 'deploy' / 'export_onnx.py', *arguments]
-    return subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True)
-
-
 @pytest.fixture(scope='module')
 def detector():
     """The config's detector with random weights and statistics."""
@@ -44,9 +37,10 @@ def detector():
     return model
 
 
-def test_detector(detector, tmp_path):
+def test_detector(detector, tmp_path, run_tool):
     torch.save(detector.state_dict(), tmp_path / 'detector.pth')
-    result = export(CONFIG, tmp_path / 'detector.pth', tmp_path / 'out' / 'detector.onnx', '--shape', 96, 64)
+    result = run_tool('tools/deploy/export_onnx.py', CONFIG, tmp_path / 'detector.pth', tmp_path / 'out' / 'detector.onnx',
+                      '--shape', 96, 64)
     assert result.returncode == 0, result.stderr
     assert '(1, 3, 96, 64)' in result.stdout and '(2, 3, 49, 49)' in result.stdout
     path = tmp_path / 'out' / 'detector.onnx'
@@ -68,8 +62,8 @@ def test_detector(detector, tmp_path):
     ('detector.onnx', ['--shape', '16'], 'numbers of at least 32'),
     ('detector.onnx', [], 'does not exist'),
 ])
-def test_bad_input_ends_in_one_sentence(tmp_path, out, options, message):
-    result = export(CONFIG, tmp_path / 'missing.pth', tmp_path / out, *options)
+def test_bad_input_ends_in_one_sentence(tmp_path, out, options, message, run_tool):
+    result = run_tool('tools/deploy/export_onnx.py', CONFIG, tmp_path / 'missing.pth', tmp_path / out, *options)
     assert result.returncode == 1
     assert message in result.stderr.splitlines()[-1] and 'Traceback' not in result.stderr
     assert not list(tmp_path.iterdir())

@@ -1,8 +1,5 @@
 """The tools around NASB run as programs."""
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -11,24 +8,19 @@ pytest.importorskip('mmpretrain')
 from nasbnn_det.nasb import Cell, CellNet, CellSpace, ResNetShape, StemShape, count_net_ops  # noqa: E402
 from nasbnn_det.nasb.record import read_history  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIG = 'configs/nasb/nasb-plain-r18-tiny_1xb64-10e_imagefolder-32px_scratch.py'
 
 
-def run(tool, *args):
-    return subprocess.run([sys.executable, f'tools/analysis_tools/{tool}', *map(str, args)], cwd=ROOT, text=True,
-                          capture_output=True)
-
-
-def test_report_of_cells(tmp_path):
+def test_report_of_cells(tmp_path, run_tool):
     space = CellSpace(2)
     net = CellNet(18, (Cell(((0, 1, 'bin_conv_5x5'), )), Cell(((0, 1, 'identity'), ))) + (Cell(), ) * 14)
     net.save(tmp_path / 'cells.json')
     even = {name: [[1 / 7] * 7] for name in net.by_name}
     rows = [dict(epoch=i, temperature=1.0, space=vars(space), probabilities=even) for i in range(2)]
     (tmp_path / 'history.jsonl').write_text(''.join(json.dumps(row) + '\n' for row in rows))
-    done = run('nasb_report.py', CONFIG, '--shape', 32, 32, '--history', tmp_path / 'history.jsonl', '--work-dir',
-               tmp_path / 'report', '--cfg-options', f'model.backbone.cells={tmp_path / "cells.json"}')
+    done = run_tool('tools/analysis_tools/nasb_report.py', CONFIG, '--shape', 32, 32, '--history',
+                    tmp_path / 'history.jsonl', '--work-dir', tmp_path / 'report', '--cfg-options',
+                    f'model.backbone.cells={tmp_path / "cells.json"}')
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / 'report' / 'report.json').read_text())
     shape = ResNetShape(18, 16, StemShape(3, 2, False))
@@ -53,13 +45,13 @@ def test_wrong_histories_are_refused(text, words, tmp_path):
 
 
 @pytest.mark.slow
-def test_repeated_trainings_are_counted_and_not_repeated(tiny_shapes, tmp_path):
+def test_repeated_trainings_are_counted_and_not_repeated(tiny_shapes, tmp_path, run_tool):
     data = [f'{name}.dataset.{key}' for name in ('train_dataloader', 'val_dataloader')
             for key in (f'data_root={tiny_shapes}', f'data_prefix=cls/{name.split("_")[0]}')]
     args = [CONFIG, '--shape', 32, 32, '--work-dir', tmp_path, '--cfg-options', *data, 'train_dataloader.batch_size=5',
             'train_cfg.max_epochs=1', 'model.backbone.base_channels=4', 'model.head.in_channels=32']
     for seeds in ((0, ), (0, 1)):
-        done = run('repeat_training.py', *args, '--seeds', *seeds)
+        done = run_tool('tools/analysis_tools/repeat_training.py', *args, '--seeds', *seeds)
         assert done.returncode == 0, done.stderr
     runs = [json.loads(line) for line in (tmp_path / 'runs.jsonl').read_text().splitlines()]
     assert [r['seed'] for r in runs] == [0, 1] and len(list(tmp_path.glob('seed0/2*'))) == 1

@@ -1,7 +1,5 @@
 """NAS-BNN's public release: its files become ours, whole or not at all."""
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +11,6 @@ from nasbnn_det.arch import Arch, get_space, load_arch
 from nasbnn_det.costs import count_ops
 from nasbnn_det.official_release import load_released_front, load_released_supernet
 from nasbnn_det.supernet import load_subnet_state, load_supernet
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope='module')
@@ -44,11 +40,15 @@ def changed(tmp_path, reference):
     return write
 
 
-def run_tool(*args):
+@pytest.fixture
+def convert(run_tool):
     """Runs the converter; gives its exit status and what it printed."""
-    done = subprocess.run([sys.executable, 'tools/model_converters/import_release.py', *map(str, args)], cwd=ROOT,
-                          capture_output=True, text=True)
-    return done.returncode, done.stdout + done.stderr
+
+    def run(*args):
+        done = run_tool('tools/model_converters/import_release.py', *args)
+        return done.returncode, done.stdout + done.stderr
+
+    return run
 
 
 def test_every_key_is_accounted_for(reference, meta):
@@ -61,9 +61,9 @@ def test_every_key_is_accounted_for(reference, meta):
     assert all(k.endswith(('scaling_factor', '_cand')) for k in released.recomputed)
 
 
-def test_the_tool_writes_files_later_stages_read(reference, meta, table, tmp_path):
-    code, said = run_tool(reference('narrow_checkpoint.pth.tar'), '--info', reference('narrow_info.pth.tar'),
-                          '--space', table, '--shape', meta['img_size'], meta['img_size'], '--out', tmp_path / 'out')
+def test_the_tool_writes_files_later_stages_read(reference, meta, table, tmp_path, convert):
+    code, said = convert(reference('narrow_checkpoint.pth.tar'), '--info', reference('narrow_info.pth.tar'),
+                         '--space', table, '--shape', meta['img_size'], meta['img_size'], '--out', tmp_path / 'out')
     assert code == 0, said
     supernet = load_supernet(tmp_path / 'out' / 'supernet.pth')
     direct = import_release(reference('narrow_checkpoint.pth.tar'), meta['search_space'], meta['num_classes'])
@@ -97,9 +97,9 @@ def test_the_front_is_the_releases(reference, meta):
     (lambda d: d['state_dict'].update({'features.1.0.move11.bias': torch.ones(1, 16, 1, 1)}), ('two keys for', )),
     (lambda d: d['state_dict'].pop('module.fc.bias'), ("no classifier 'module.fc.bias'", )),
 ])
-def test_wrong_keys_are_named(changed, table, tmp_path, change, words):
+def test_wrong_keys_are_named(changed, table, tmp_path, change, words, convert):
     path = changed(change)
-    code, said = run_tool(path, '--space', table, '--out', tmp_path / 'out')
+    code, said = convert(path, '--space', table, '--out', tmp_path / 'out')
     assert code == 1 and said.startswith('error: ') and said.count('\n') == 1, said
     assert all(word in said for word in words), said
     assert not (tmp_path / 'out').exists()
