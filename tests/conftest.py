@@ -22,7 +22,8 @@ def reference():
     """Gives ``reference('FILE')``, the path of a recorded file; skips the test where there is none."""
 
     def path(name):
-        file = _REFERENCE / name
+        file = Path(__file__).parent / 'data' / 'reference' / name
+        file = file if file.is_file() else _REFERENCE / name
         if not file.is_file():
             pytest.skip(f'the recorded numbers are not here: {file} does not exist')
         return file

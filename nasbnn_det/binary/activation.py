@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .set_once import SetOnce
 from .sign import sign_activation
 
 
@@ -80,30 +81,31 @@ class RSign(nn.Module):
         return str(self.bias.numel())
 
 
-class CenteredRSign(RSign):
+class CenteredRSign(SetOnce, RSign):
     """RSign whose shift is set at the first training forward: to minus the mean of each channel of the input.
 
     For inputs that are not centred, above all the output of a ReLU, whose sign is +1 everywhere. In a distributed run
-    the mean is that of all processes. Until it is set, the shift is zero.
+    the mean is that of all processes. Until it is set, the shift is zero. A layer that several levels share takes the mean of
+    the first one that runs.
 
     Args:
         channels (int): C of the input of shape (N, C, H, W).
     """
 
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels)
-        self.register_buffer('is_set', torch.tensor(False))
-
     def forward(self, x: Tensor) -> Tensor:
-        if self.training and not self.is_set:
-            with torch.no_grad():
-                mean = x.mean((0, 2, 3))
-                if torch.distributed.is_available() and torch.distributed.is_initialized():
-                    torch.distributed.all_reduce(mean)
-                    mean /= torch.distributed.get_world_size()
-                self.bias.copy_(-mean)
-                self.is_set.fill_(True)
+        if self.training and not self.is_set():
+            self._set_bias(x)
         return super().forward(x)
+
+    @torch.no_grad()
+    def _set_bias(self, x: Tensor) -> None:
+        """Sets the shift, unless no process has anything to take a mean of, as a head without proposals."""
+        sums = torch.cat([x.sum((0, 2, 3), dtype=torch.float64), x.new_full((1, ), x.numel() / x.shape[1], dtype=torch.float64)])
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.all_reduce(sums)
+        if sums[-1] > 0:
+            self.bias.copy_(-sums[:-1] / sums[-1])
+            self.mark_set()
 
 
 class RPReLU(nn.Module):

@@ -2,13 +2,17 @@
 
 Learned step size quantisation (LSQ, arXiv 1902.08153) with one step per output channel.
 """
-from typing import Tuple
+from typing import Any, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .set_once import SetOnce
+
 _QMIN, _QMAX = -128, 127
+#: Smallest step, float32's eps whatever the precision.
+_EPS = torch.finfo(torch.float32).eps
 
 
 def initial_step(weight: Tensor) -> Tensor:
@@ -33,7 +37,8 @@ def quantize_weight(weight: Tensor, step: Tensor) -> Tensor:
 
     Args:
         weight (Tensor): Shape (O, I, k, k).
-        step (Tensor): One step per output channel, shape (O, ); clamped below by float eps.
+        step (Tensor): One step per output channel, shape (O, ); one below float eps counts as eps and has no gradient,
+            see :meth:`QuantConv2d.current_step`.
 
     Returns:
         Tensor: Shape (O, I, k, k).
@@ -54,24 +59,31 @@ def quantization_levels(weight: Tensor, step: Tensor) -> Tuple[Tensor, Tensor]:
         (O, 1, 1, 1).
     """
     gradient_scale = (weight.numel() * _QMAX)**-0.5
-    step = step.clamp(min=torch.finfo(step.dtype).eps).view(-1, 1, 1, 1)
+    step = step.clamp(min=_EPS).view(-1, 1, 1, 1)
     # Value of the step, gradient scaled.
     step = (step - step * gradient_scale).detach() + step * gradient_scale
-    levels = (weight / step).clamp(_QMIN, _QMAX)
-    return levels + (levels.round() - levels).detach(), step
+    return _Round.apply(weight / step).clamp(_QMIN, _QMAX), step
 
 
-class QuantConv2d(nn.Conv2d):
+class _Round(torch.autograd.Function):
+    """Rounds and passes the gradient. The result is whole to the last bit, so that clamping finds the ends exactly."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.round()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return grad
+
+
+class QuantConv2d(SetOnce, nn.Conv2d):
     """Convolution with float activations and 8-bit weights; further arguments as in ``nn.Conv2d``.
 
-    A learned step is set from the weights at the first training forward and trained from then on. Until then it
-    follows the weights, so that an untrained layer computes something sensible too. A step is some thousandths, and
-    Adam moves every parameter by about its learning rate: give ``.step`` a far smaller rate than the weights (the
-    shipped configs do), or it turns negative within a few iterations and its filter dies.
-
-    Args:
-        learn_step (bool): False takes ``max |w| / 127`` per output channel in each forward pass instead; there is
-            then no parameter to tune. Defaults to True.
+    The learned step is set from the weights at the first training forward and trained from then on. Until then it
+    follows the weights, so that an untrained layer computes something sensible too. A step is some thousandths, and Adam
+    moves every parameter by about its learning rate, so that it drives some below zero: they are put back to float eps
+    before each training forward, outside the graph, where their gradient lives and brings them back.
 
     Raises:
         ValueError: If ``padding_mode`` is not 'zeros'.
@@ -81,26 +93,22 @@ class QuantConv2d(nn.Conv2d):
     weight_bits = 8
     activation_bits = 32
 
-    def __init__(self, *args, learn_step: bool = True, **kwargs) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.padding_mode != 'zeros':
             raise ValueError(f"padding_mode is '{self.padding_mode}'; QuantConv2d allows 'zeros' only")
-        self.learn_step = learn_step
-        if learn_step:
-            self.step = nn.Parameter(torch.ones(self.out_channels))
-            self.register_buffer('step_is_set', torch.tensor(False))
+        self.step = nn.Parameter(torch.ones(self.out_channels))
 
     def current_step(self) -> Tensor:
-        """The step in use, shape (out_channels, ); sets it at the first training forward."""
-        if not self.learn_step:
-            return self.weight.detach().abs().flatten(1).amax(1) / _QMAX
-        if self.step_is_set:
-            return self.step
+        """The step in use, shape (out_channels, ); sets it at the first training forward, and keeps it positive."""
         if not self.training:
-            return initial_step(self.weight)
+            return self.step if self.is_set() else initial_step(self.weight)
         with torch.no_grad():
-            self.step.copy_(initial_step(self.weight))
-            self.step_is_set.fill_(True)
+            if not self.is_set():
+                self.step.copy_(initial_step(self.weight))
+                self.mark_set()
+            # By .data: a head calls this several times a forward, and no graph may see the change.
+            self.step.data.clamp_(min=_EPS)
         return self.step
 
     def quantized_weight(self) -> Tensor:

@@ -12,7 +12,7 @@ _STAGE = re.compile(r'^features\.(\d+)\.(\d+)\.')
 _RULES = [(re.compile(pattern), ours) for pattern, ours in [
     (r'\.(bn\d?)\.bn\.', r'.\1.'),
     (r'^features\.0\.0\.conv\.w_scale$', 'stem.conv.step'),
-    (r'^features\.0\.0\.conv\.w_init_state$', 'stem.conv.step_is_set'),
+    (r'^features\.0\.0\.conv\.w_init_state$', 'stem.conv.value_is_set'),
     (r'^features\.0\.0\.', 'stem.'),
     (r'\bmove([12])1\.bias$', r'conv\1.conv.sign.bias'),
     (r'\bmove([12])2\.bias$', r'conv\1.act.bias_in'),

@@ -41,9 +41,7 @@ def test_taps_fill_whole_bytes(channels, size):
 def test_eight_bits_and_float():
     rows = {r.name: r for r in measure_model(Stem(3, 10))}
     assert rows['conv'].params == Params(0, 270, 10) and rows['conv'].packed_bytes == 270 + 40
-    for learn_step in (True, False):
-        layer = nn.Sequential(QuantConv2d(4, 6, 1, learn_step=learn_step))
-        assert measure_model(layer)[0].params == Params(0, 24, 6 + 6)
+    assert measure_model(nn.Sequential(QuantConv2d(4, 6, 1)))[0].params == Params(0, 24, 6 + 6)
     assert total_packed_bytes(measure_model(nn.Linear(4, 6))) == 4 * (24 + 6)
 
 

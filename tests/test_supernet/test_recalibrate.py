@@ -86,7 +86,7 @@ def test_modes_momenta_and_weights_stay(subnet, fails):
     assert [norm.momentum for norm in norms(subnet).values()] == momenta
     assert all(torch.equal(p, w) for p, w in zip(subnet.parameters(), weights))
     assert [p.requires_grad for p in subnet.parameters()] == grads
-    assert not subnet.stem.conv.step_is_set
+    assert not subnet.stem.conv.is_set()
 
 
 def test_no_batch(subnet):

@@ -39,10 +39,10 @@ def build_predictor(in_channels: int, out_channels: int, quantized: bool,
     Args:
         in_channels (int): Channels of the input (N, C, H, W).
         out_channels (int): Channels of the output.
-        quantized (bool): 8-bit instead of float weights. Their step follows the weights, so there is none to tune.
+        quantized (bool): 8-bit instead of float weights.
         kernel_size (int | tuple[int, int]): 1, or the whole map's size where one vector is predicted from it. Defaults
             to 1; a float 3 x 3 predictor of 80 classes would cost more than the rest of a binary detector.
     """
     if quantized:
-        return QuantConv2d(in_channels, out_channels, kernel_size, learn_step=False)
+        return QuantConv2d(in_channels, out_channels, kernel_size)
     return nn.Conv2d(in_channels, out_channels, kernel_size)
