@@ -18,8 +18,7 @@ model = dict(
         init_cfg=dict(type='Pretrained', checkpoint=subnet)),
     data_preprocessor=_base_.data_preprocessor)
 optim_wrapper = dict(
-    optimizer=dict(lr=5e-4),
-    paramwise_cfg=dict(custom_keys={'.step': dict(lr_mult=0.01), 'head.fc': dict(lr_mult=0.1)}))
+    optimizer=dict(lr=5e-4), paramwise_cfg=dict(groups=dict(class_predictors=dict(lr_mult=0.1))))
 param_scheduler = dict(end=max_epochs, T_max=max_epochs, convert_to_iter_based=True)
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 train_dataloader = dict(batch_size=64)

@@ -39,11 +39,7 @@ test_dataloader = val_dataloader
 # The head is real-valued: the rate of binary weights is too high for it.
 optim_wrapper = dict(
     optimizer=dict(lr=1e-3),
-    paramwise_cfg=dict(custom_keys={
-        '.step': dict(lr_mult=0.005),
-        'neck': dict(lr_mult=0.3),
-        'bbox_head': dict(lr_mult=0.3),
-    }))
+    paramwise_cfg=dict(custom_keys=dict(neck=dict(lr_mult=0.3), bbox_head=dict(lr_mult=0.3))))
 param_scheduler = _base_.param_scheduler
 param_scheduler[1].update(end=max_epochs, T_max=max_epochs)
 train_cfg = dict(max_epochs=max_epochs, val_interval=6)

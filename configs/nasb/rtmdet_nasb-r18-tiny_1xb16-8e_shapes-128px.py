@@ -6,4 +6,3 @@ _base_ = [
 ]
 
 model = dict(bbox_head=dict(num_classes=5))
-optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'.step': dict(lr_mult=0.005)}))

@@ -11,10 +11,6 @@ train_dataloader = dict(batch_size=4)
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 # As in the other detector of these photographs: few images of many classes, so the class predictors learn faster.
 optim_wrapper = dict(
-    optimizer=dict(lr=4e-3),
-    paramwise_cfg=dict(custom_keys={
-        '.step': dict(lr_mult=0.005),
-        'rtm_cls': dict(lr_mult=0.3)
-    }))
+    optimizer=dict(lr=4e-3), paramwise_cfg=dict(groups=dict(class_predictors=dict(lr_mult=0.3))))
 param_scheduler = _base_.param_scheduler
 param_scheduler[1].update(end=max_epochs, T_max=max_epochs)

@@ -28,6 +28,9 @@ class SlicedBinaryConv2d(nn.Module):
         binarization (Binarization): The rules its weights follow.
     """
 
+    #: Bits of a weight, read by the optimiser's groups.
+    weight_bits = 1
+
     def __init__(self, in_channels: int, out_channels: int, kernels: Tuple[int, ...], groups: Tuple[int, ...],
                  binarization: Binarization) -> None:
         super().__init__()

@@ -7,17 +7,11 @@ val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
     type='OptimWrapper',
+    constructor='nasbnn_det.BinaryOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=base_lr, weight_decay=0.0, fused=True),
-    # The stem's quantisation steps are some thousandths: at the full rate they would turn negative. The predictors are
-    # real-valued and see many large features: at the rate of binary weights their outputs jump. The head's levels share
-    # their convolutions, hence bypass_duplicate.
-    paramwise_cfg=dict(
-        bypass_duplicate=True,
-        custom_keys={
-            'stem.conv.step': dict(lr_mult=0.005),
-            'rtm_cls': dict(lr_mult=0.1),
-            'rtm_reg': dict(lr_mult=0.3),
-        }),
+    # Predictors, of whatever head, are real-valued and see many large features: at the rate of binary weights their outputs
+    # jump.
+    paramwise_cfg=dict(groups=dict(class_predictors=dict(lr_mult=0.1), box_predictors=dict(lr_mult=0.3))),
     clip_grad=dict(max_norm=10, norm_type=2))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),

@@ -3,12 +3,10 @@
 max_epochs = 512
 optim_wrapper = dict(
     type='OptimWrapper',
+    constructor='nasbnn_det.BinaryOptimWrapperConstructor',
     optimizer=dict(type='Adam', lr=2.5e-3, weight_decay=5e-6),
     paramwise_cfg=dict(
-        norm_decay_mult=0.0,
-        bias_decay_mult=0.0,
-        custom_keys={name: dict(decay_mult=0.0)
-                     for name in ('.act.', '.sign.', '.shrink.', '.transform', '.step')}))
+        bias_decay_mult=0.0, groups=dict(steps=dict(decay_mult=0.0), rest=dict(decay_mult=0.0))))
 param_scheduler = dict(
     type='CosineAnnealingLR', eta_min=0.0, by_epoch=True, begin=0, end=max_epochs, T_max=max_epochs)
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=max_epochs)

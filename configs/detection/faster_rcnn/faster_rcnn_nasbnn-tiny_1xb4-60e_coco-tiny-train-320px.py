@@ -8,15 +8,10 @@ _base_ = [
 
 max_epochs = 60
 train_cfg = dict(max_epochs=max_epochs, val_interval=10)
-# The recipe names the predictors of RTMDet's head; here they are called otherwise.
+# As RTMDet there for the second stage; proposals have no classes to learn.
 optim_wrapper = dict(
     optimizer=dict(lr=2e-3),
     paramwise_cfg=dict(
-        custom_keys={
-            'rpn_cls': dict(lr_mult=0.1),
-            'rpn_reg': dict(lr_mult=0.3),
-            'fc_cls': dict(lr_mult=0.3),
-            'fc_reg': dict(lr_mult=0.3),
-        }))
+        groups=dict(class_predictors=dict(lr_mult=0.3)), custom_keys=dict(rpn_cls=dict(lr_mult=0.1))))
 param_scheduler = _base_.param_scheduler
 param_scheduler[1].update(end=max_epochs, T_max=max_epochs)

@@ -12,6 +12,6 @@ max_epochs = 60
 model = dict(neck=dict(out_channels=128), bbox_head=dict(num_classes=80, in_channels=128, feat_channels=128))
 train_cfg = dict(max_epochs=max_epochs, val_interval=10)
 # Few images of many classes: the class predictors have further to go than on the made set.
-optim_wrapper = dict(optimizer=dict(lr=2e-3), paramwise_cfg=dict(custom_keys=dict(rtm_cls=dict(lr_mult=0.3))))
+optim_wrapper = dict(optimizer=dict(lr=2e-3), paramwise_cfg=dict(groups=dict(class_predictors=dict(lr_mult=0.3))))
 param_scheduler = _base_.param_scheduler
 param_scheduler[1].update(end=max_epochs, T_max=max_epochs)

@@ -1,7 +1,7 @@
 _base_ = [
     '../../_base_/models/ssd_nasbnn_57m.py',
     '../../_base_/datasets/voc_320px.py',
-    '../../_base_/schedules/ssd_adamw_24e.py',
+    '../../_base_/schedules/detector_adamw_24e.py',
     '../../_base_/default_runtime_det_ema.py',
 ]
 

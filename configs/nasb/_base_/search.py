@@ -21,7 +21,7 @@ optim_wrapper = dict(
     weights=dict(
         type='OptimWrapper',
         optimizer=dict(type='Adam', lr=1e-3, weight_decay=0.0, fused=True),
-        paramwise_cfg=dict(custom_keys={'.step': dict(lr_mult=0.01), 'head.fc': dict(lr_mult=0.1)})),
+        paramwise_cfg=dict(groups=dict(class_predictors=dict(lr_mult=0.1)))),
     edges=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=3e-3, betas=(0.5, 0.999), weight_decay=1e-3)))
 # In a run of several processes the loop synchronises by itself.
 model_wrapper_cfg = dict(type='nasbnn_det.SupernetDistributedDataParallel')

@@ -8,6 +8,7 @@ from torch import nn
 
 from ...nasb.modules import MixedCell
 from ...registry import OPTIM_WRAPPER_CONSTRUCTORS
+from .binary import BinaryOptimWrapperConstructor
 
 
 def mixed_cells(model: nn.Module) -> Dict[str, MixedCell]:
@@ -36,7 +37,7 @@ class NASBOptimWrapperConstructor:
 
     Args:
         optim_wrapper_cfg (dict): ``weights`` and ``edges``, each an ordinary ``optim_wrapper``; ``weights`` may have a
-            ``paramwise_cfg``.
+            ``paramwise_cfg``, as :class:`BinaryOptimWrapperConstructor` takes it.
         paramwise_cfg (dict, optional): Must not be given here. Defaults to None.
 
     Raises:
@@ -53,7 +54,10 @@ class NASBOptimWrapperConstructor:
     def __call__(self, model: nn.Module) -> OptimWrapperDict:
         """Builds the wrappers of a model."""
         edges = {id(p) for p in edge_parameters(model)}
-        wrappers = dict(weights=self._build(model, self.cfg['weights']), edges=self._build(model, self.cfg['edges']))
+        wrappers = dict(
+            weights=self._build(BinaryOptimWrapperConstructor, model, self.cfg['weights']),
+            # All parameters, also those without a gradient: edge weights get theirs by hand.
+            edges=self._build(DefaultOptimWrapperConstructor, model, self.cfg['edges']))
         for name, wrapper in wrappers.items():
             groups = wrapper.optimizer.param_groups
             for group in groups:
@@ -62,7 +66,7 @@ class NASBOptimWrapperConstructor:
         return OptimWrapperDict(**wrappers)
 
     @staticmethod
-    def _build(model: nn.Module, cfg: Dict[str, Any]) -> Any:
+    def _build(constructor: type, model: nn.Module, cfg: Dict[str, Any]) -> Any:
         cfg = copy.deepcopy(cfg)
         paramwise = cfg.pop('paramwise_cfg', None)
-        return DefaultOptimWrapperConstructor(cfg, paramwise)(model)
+        return constructor(cfg, paramwise)(model)
