@@ -11,7 +11,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from nasbnn_det.cli import run_tool, start_processes
-from nasbnn_det.models.checks import check_conv_cfg
+from nasbnn_det.models.detector_checks import check_conv_cfg
 
 
 def parse_args() -> argparse.Namespace:

@@ -4,8 +4,7 @@ from typing import List
 
 from mmdet.datasets import CocoDataset
 
-from nasbnn_det.registry import DATASETS
-
+from ..registry import DATASETS
 from .checked_coco import CheckedCocoMixin
 from .shapes import CLASSES
 

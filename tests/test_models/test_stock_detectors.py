@@ -9,7 +9,7 @@ from detectors import CLASSES, build, enter_mmdet, predict_step, train_step  # n
 from mmengine.config import Config, ConfigDict  # noqa: E402
 
 from nasbnn_det.binary import BinaryConv2d, RPReLU  # noqa: E402
-from nasbnn_det.models.checks import check_binarized, check_conv_cfg, check_levels  # noqa: E402
+from nasbnn_det.models.detector_checks import check_binarized, check_conv_cfg, check_levels  # noqa: E402
 
 BINARY = dict(conv_cfg=dict(type='nasbnn_det.BinaryConv2d'), norm_cfg=dict(type='BN'))
 ACT = dict(act_cfg=dict(type='nasbnn_det.RPReLU'))

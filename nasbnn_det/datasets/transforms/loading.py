@@ -9,7 +9,7 @@ from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
 from PIL import Image
 
-from nasbnn_det.registry import TRANSFORMS
+from ...registry import TRANSFORMS
 
 # How files begin and end whose missing rest OpenCV 4 fills with grey, without an error.
 _ENDS = ((b'\xff\xd8', b'\xff\xd9'), (b'\x89PNG', b'IEND\xaeB`\x82'))

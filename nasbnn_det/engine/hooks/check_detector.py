@@ -1,9 +1,11 @@
-"""Looks at a detector and its data before the first step."""
+"""Looks at a detector, its data and its evaluator before the first step."""
+from typing import Any, Iterator, Optional
+
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
-from ...models.checks import check_binarized, check_classes, check_levels
+from ...models.detector_checks import check_binarized, check_classes, check_levels
 from ...registry import HOOKS
 
 
@@ -12,22 +14,65 @@ class CheckDetectorHook(Hook):
     """Refuses a detector whose parts do not fit each other or the data, in one sentence, before time is spent.
 
     Checked are the classes of every head against those of the data sets, the levels of the backbone against the neck's
-    and the neck's against the head's, and that what a ``conv_cfg`` wants binary is.
+    and the neck's against the head's, and that what a ``conv_cfg`` wants binary is. A :class:`FastCocoMetric` without an
+    ``ann_file`` gets the annotations of the data set it evaluates.
     """
 
     priority = 'VERY_HIGH'
 
     def before_run(self, runner: Runner) -> None:
-        """Runs all checks.
+        """Checks the model.
 
         Raises:
-            ValueError: If one fails.
+            ValueError: If its parts do not fit.
         """
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        if not hasattr(model, 'backbone'):
-            return
-        for loop in (runner._train_loop, runner._val_loop, runner._test_loop):
-            if isinstance(loop, BaseLoop):
-                check_classes(model, loop.dataloader.dataset.metainfo.get('classes', ()))
-        check_levels(model)
-        check_binarized(model, runner.cfg.get('model', {}))
+        model = _detector(runner)
+        if model is not None:
+            check_levels(model)
+            check_binarized(model, runner.cfg.get('model', {}))
+
+    def before_train(self, runner: Runner) -> None:
+        """Checks the data for training and validation.
+
+        Raises:
+            ValueError: If they do not fit the model.
+        """
+        _check_data(runner, runner.train_loop)
+        _check_data(runner, runner.val_loop)
+
+    def before_val(self, runner: Runner) -> None:
+        """Checks the data for a validation without training; after :meth:`before_train` nothing is left to do."""
+        _check_data(runner, runner.val_loop)
+
+    def before_test(self, runner: Runner) -> None:
+        """Checks the data for a test.
+
+        Raises:
+            ValueError: If they do not fit the model.
+        """
+        _check_data(runner, runner.test_loop)
+
+
+def _detector(runner: Runner) -> Optional[Any]:
+    """The model without its wrappers (distribution, test-time augmentation); None if it is no detector."""
+    model = runner.model
+    while is_model_wrapper(model) or (not hasattr(model, 'backbone') and hasattr(model, 'module')):
+        model = model.module
+    return model if hasattr(model, 'backbone') else None
+
+
+def _check_data(runner: Runner, loop: Optional[BaseLoop]) -> None:
+    model = _detector(runner)
+    if model is None or loop is None:
+        return
+    dataset = loop.dataloader.dataset
+    check_classes(model, dataset.metainfo.get('classes', ()))
+    annotations = getattr(dataset, 'annotations', None)
+    for metric in _metrics(loop):
+        if annotations is not None and not getattr(metric, 'has_annotations', True):
+            ids = [dataset.get_data_info(i)['img_id'] for i in range(len(dataset))]
+            metric.use_annotations(annotations, ids)
+
+
+def _metrics(loop: BaseLoop) -> Iterator[Any]:
+    yield from getattr(getattr(loop, 'evaluator', None), 'metrics', ())

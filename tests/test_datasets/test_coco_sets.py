@@ -1,17 +1,30 @@
 """Broken COCO files are refused in one clear sentence, sound ones load."""
+import copy
 import json
+import pickle
 
+import cv2
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from nasbnn_det.datasets import check_coco_file
+from nasbnn_det.datasets import read_coco_file
+from nasbnn_det.datasets.coco_schema import _FIELDS, _first_misfit
 from nasbnn_det.datasets.shapes import CLASSES
 
 pytest.importorskip('mmdet')
 
+from detectors import enter_mmdet  # noqa: E402
 from mmdet.datasets import CocoDataset  # noqa: E402
+from mmengine.fileio import LocalBackend  # noqa: E402
+from mmengine.fileio.backends.registry_utils import backends as file_backends  # noqa: E402
+from mmengine.logging import MMLogger  # noqa: E402
 
+from nasbnn_det.datasets.coco_annotations import read_annotations  # noqa: E402
 from nasbnn_det.datasets.checked_coco import CheckedCocoDataset  # noqa: E402
 from nasbnn_det.datasets.shapes_coco import ShapesCocoDataset  # noqa: E402
+from nasbnn_det.evaluation.fast_coco_metric import FastCocoMetric  # noqa: E402
 from nasbnn_det.registry import DATASETS  # noqa: E402
 
 PREFIX = dict(img='val/')
@@ -55,7 +68,6 @@ def same(section, field):
 
 BROKEN = {
     'no images': (lambda content: content.pop('images'), "lacks the key 'images'"),
-    'no annotations': (lambda content: content.pop('annotations'), "lacks the key 'annotations'"),
     'no categories': (lambda content: content.pop('categories'), "lacks the key 'categories'"),
     'images no list': (replace('images', {}), "'images' must be a list, not {}"),
     'images empty': (replace('images', []), "'images' is empty"),
@@ -64,7 +76,7 @@ BROKEN = {
     'image without name': (drop('images', 2, 'file_name'), r"images\[2\] lacks 'file_name'; needed are id, file_name"),
     'image without width': (drop('images', 0, 'width'), "lacks 'width'"),
     'image of no height': (put('images', 1, 'height', 0), r"'height' of images\[1\] must be a positive .* not 0"),
-    'image id a string': (put('images', 1, 'id', '1'), r"'id' of images\[1\] must be an integer, not \"1\""),
+    'image id a string': (put('images', 1, 'id', '1'), r"'id' of images\[1\] must be an integer of 64 bits, not \"1\""),
     'category without name': (drop('categories', 4, 'name'), r"categories\[4\] lacks 'name'"),
     'category name empty': (put('categories', 4, 'name', ''), "'name' .* non-empty string"),
     'no box': (drop('annotations', 3, 'bbox'), r"annotations\[3\] lacks 'bbox'; needed are .* and iscrowd"),
@@ -77,7 +89,7 @@ BROKEN = {
     'box infinite': (put('annotations', 3, 'bbox', [0, 0, float('inf'), 3]), 'finite'),
     'box of text': (put('annotations', 3, 'bbox', '0 0 3 3'), 'four finite numbers'),
     'box with huge integer': (put('annotations', 3, 'bbox', [10**400, 0, 3, 3]), 'finite'),
-    'annotation id 0': (put('annotations', 3, 'id', 0), 'an integer above 0, not 0'),
+    'annotation id too large': (put('annotations', 3, 'id', 2**63), 'an integer of 64 bits'),
     'annotation id null': (put('annotations', 3, 'id', None), 'not null'),
     'image id twice': (same('images', 'id'), r"images\[0\] and images\[1\] have the same 'id', 1"),
     'category id twice': (same('categories', 'id'), r"categories\[0\] and categories\[1\] have the same 'id'"),
@@ -103,6 +115,14 @@ def write(tmp_path, content):
     return path
 
 
+def relative_boxes(content, every):
+    """Divides every so many boxes by the images' size; returns how many these are."""
+    changed = content['annotations'][::every]
+    for annotation in changed:
+        annotation['bbox'] = [value / 96 for value in annotation['bbox']]
+    return len(changed)
+
+
 def assert_one_sentence(error, path):
     text = str(error.value)
     assert str(path) in text and text.endswith('.') and '\n' not in text
@@ -111,52 +131,121 @@ def assert_one_sentence(error, path):
 class TestCheck:
 
     def test_sound_file(self, tmp_path, content):
-        assert check_coco_file(write(tmp_path, content)) == CLASSES
+        assert read_coco_file(write(tmp_path, content)) == content
 
     @pytest.mark.parametrize('change', [
         replace('annotations', []), put('annotations', 0, 'bbox', [-3, -3.5, 500, 0]),
-        put('annotations', 0, 'iscrowd', 1), put('images', 0, 'more', None), drop('annotations', 0, 'segmentation')
-    ], ids=['no annotation', 'box sticks out', 'crowd', 'further field', 'no mask'])
+        put('annotations', 0, 'iscrowd', 1), put('images', 0, 'more', None), drop('annotations', 0, 'segmentation'),
+        put('annotations', 3, 'id', 0), lambda content: content.pop('annotations')
+    ], ids=['no annotation', 'box sticks out', 'crowd', 'further field', 'no mask', 'annotation id 0', 'no key'])
     def test_allowed(self, tmp_path, content, change):
         change(content)
-        check_coco_file(write(tmp_path, content))
+        read_coco_file(write(tmp_path, content))
 
     @pytest.mark.parametrize('change, words', BROKEN.values(), ids=BROKEN)
     def test_broken(self, tmp_path, content, change, words):
         change(content)
         path = write(tmp_path, content)
         with pytest.raises(ValueError, match=words) as error:
-            check_coco_file(path)
+            read_coco_file(path)
         assert_one_sentence(error, path)
 
     @pytest.mark.parametrize('text, words', TEXTS.values(), ids=TEXTS)
     def test_no_coco_at_all(self, tmp_path, text, words):
         path = write(tmp_path, text)
         with pytest.raises(ValueError, match=words) as error:
-            check_coco_file(path)
+            read_coco_file(path)
         assert_one_sentence(error, path)
 
     def test_binary(self, tmp_path):
         path = tmp_path / 'image.json'
         path.write_bytes(b'\xff\xd8\xff\xe0')
         with pytest.raises(ValueError, match='is not JSON') as error:
-            check_coco_file(path)
+            read_coco_file(path)
         assert_one_sentence(error, path)
 
     def test_missing(self, tmp_path):
         path = tmp_path / 'annotations.json'
         with pytest.raises(FileNotFoundError, match='does not exist') as error:
-            check_coco_file(path)
+            read_coco_file(path)
         assert_one_sentence(error, path)
 
     def test_folder(self, tmp_path):
         with pytest.raises(ValueError, match='is a folder') as error:
-            check_coco_file(tmp_path)
+            read_coco_file(tmp_path)
         assert_one_sentence(error, tmp_path)
 
     def test_nothing_named(self):
         with pytest.raises(ValueError, match='no annotation file is named'):
-            check_coco_file('')
+            read_coco_file('')
+
+
+class TestConverters:
+    """Habits of programs that write COCO files."""
+
+    def test_byte_order_mark(self, tmp_path, content, val_text):
+        path = tmp_path / 'annotations.json'
+        path.write_bytes(b'\xef\xbb\xbf' + val_text.encode())
+        assert read_coco_file(path) == content
+
+    def test_area_0_becomes_that_of_the_box(self, tmp_path, content):
+        areas = [annotation['bbox'][2] * annotation['bbox'][3] for annotation in content['annotations']]
+        for annotation in content['annotations']:
+            annotation['area'] = 0
+        read = read_coco_file(write(tmp_path, content))
+        assert [annotation['area'] for annotation in read['annotations']] == areas
+
+    @pytest.mark.parametrize('names', [('pets', 'cat', 'dog'), ('cat', 'cat', 'dog')], ids=['other name', 'same name'])
+    def test_root_category(self, tmp_path, content, names):
+        root, *others = (dict(id=i, name=name, supercategory='none' if i == 0 else names[0])
+                         for i, name in enumerate(names))
+        content['categories'] = [root, *others]
+        for annotation in content['annotations']:
+            annotation['category_id'] = 1 + annotation['category_id'] % 2
+        read = read_coco_file(write(tmp_path, content))
+        assert read['categories'] == (others if names[0] == 'cat' else [root, *others])
+        content['annotations'][0]['category_id'] = 0
+        path = write(tmp_path, content)
+        if names[0] == 'cat':
+            with pytest.raises(ValueError, match="have the same 'name'"):
+                read_coco_file(path)
+        else:
+            read_coco_file(path)
+
+
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=2),
+                    lambda part: st.lists(part, max_size=5) | st.dictionaries(st.text(max_size=1), part, max_size=2),
+                    max_leaves=5)
+
+
+@given(st.lists(JSON | st.lists(st.floats() | st.integers(-1, 3), min_size=4, max_size=4) | st.integers(-1, 2), max_size=6))
+def test_columns_fit_where_each_value_fits(values):
+    kinds = {kind for fields in _FIELDS.values() for kind in fields.values()}
+    for kind in kinds:
+        fits = [kind.fit([value]) for value in values]
+        assert kind.fit(values) == all(fits)
+        if not all(fits):
+            assert _first_misfit(values, kind.fit) == fits.index(False)
+
+
+class TestSharing:
+
+    def test_one_object_as_long_as_it_is_held(self, tmp_path, content):
+        path = write(tmp_path, content)
+        held = read_annotations(str(path))
+        assert read_annotations(str(tmp_path / '.' / 'annotations.json')) is held
+        content['annotations'].pop()
+        write(tmp_path, content)
+        assert len(read_annotations(str(path)).anns) == len(held.anns) - 1
+
+    def test_metric_and_data_set_read_a_file_once(self, tmp_path, content):
+        path = write(tmp_path, content)
+        dataset = CheckedCocoDataset(ann_file=str(path), metainfo=dict(classes=CLASSES), data_prefix=PREFIX, test_mode=True)
+        assert FastCocoMetric(ann_file=str(path))._coco_api is dataset.annotations
+        assert copy.deepcopy(dataset.annotations) is dataset.annotations
+        assert pickle.loads(pickle.dumps(dataset)).annotations is None
+        training = CheckedCocoDataset(ann_file=str(path), metainfo=dict(classes=CLASSES), data_prefix=PREFIX)
+        assert training.annotations is None
 
 
 class TestShapesCocoDataset:
@@ -230,6 +319,74 @@ class TestCheckedCocoDataset:
     def test_filter_leaves_nothing(self, tmp_path, content):
         with pytest.raises(ValueError, match='none of the 20 images .*min_size'):
             self.build(tmp_path, content, CLASSES, filter_cfg=dict(min_size=1000))
+
+    def test_annotations_are_needed_for_training_alone(self, tmp_path, content):
+        content['annotations'] = []
+        assert len(self.build(tmp_path, content, CLASSES, test_mode=True)) == 20
+        with pytest.raises(ValueError, match='has no annotations: there is nothing to train on'):
+            self.build(tmp_path, content, CLASSES)
+
+    @pytest.mark.parametrize('test_mode', [False, True])
+    def test_boxes_from_0_to_1(self, tmp_path, content, test_mode):
+        boxes = relative_boxes(content, 1)
+        with pytest.raises(ValueError, match=f'has {boxes} boxes of the classes, and every one is narrower'):
+            self.build(tmp_path, content, CLASSES, test_mode=test_mode)
+
+    def test_some_boxes_from_0_to_1(self, tmp_path, content, caplog):
+        boxes = relative_boxes(content, 3)
+        logger = MMLogger.get_current_instance()
+        logger.addHandler(caplog.handler)
+        try:
+            self.build(tmp_path, content, CLASSES)
+        finally:
+            logger.removeHandler(caplog.handler)
+        warning, = (record for record in caplog.records if record.levelname == 'WARNING')
+        assert warning.getMessage().startswith(f'{boxes} of {len(content["annotations"])} boxes of annotation file')
+
+    @pytest.mark.parametrize('pack', [[], [dict(type='PackDetInputs')]], ids=['dict', 'packed'])
+    def test_images_of_another_size(self, shapes_root, tmp_path, content, pack):
+        pipeline = [dict(type='LoadImageFromFile'), *pack]
+        options = dict(data_root=str(shapes_root), metainfo=dict(classes=CLASSES), data_prefix=PREFIX, pipeline=pipeline)
+        enter_mmdet()
+        assert CheckedCocoDataset(ann_file=str(write(tmp_path, content)), **options)[0]
+        content['images'][0]['width'] = 95
+        path = write(tmp_path, content)
+        with pytest.raises(ValueError, match=f"is 96 x 96 pixels, but annotation file '{path}' says 95 x 96"):
+            CheckedCocoDataset(ann_file=str(path), **options)[0]
+
+    def test_an_image_of_which_nothing_is_left_is_named(self, tmp_path, content):
+        content['images'][0].update(width=1000, height=1)
+        (tmp_path / 'val').mkdir()
+        image = tmp_path / 'val' / content['images'][0]['file_name']
+        cv2.imwrite(str(image), np.zeros((1, 1000, 3), np.uint8))
+        enter_mmdet()
+        dataset = self.build(tmp_path, content, CLASSES, data_root=str(tmp_path), pipeline=[
+            dict(type='LoadImageFromFile'), dict(type='Resize', scale=(64, 64), keep_ratio=True)])
+        with pytest.raises(ValueError, match=f"image '{image}' of 1000 x 1 pixels can't be prepared"):
+            dataset[0]
+
+    def test_an_image_is_looked_at_again_where_the_pipeline_found_it(self, tmp_path, content, monkeypatch):
+        """A fault of a transform is not taken for a missing image because the image is in another store."""
+
+        class Store(LocalBackend):
+
+            def get(self, filepath):
+                return super().get(str(filepath).replace('elsewhere', str(tmp_path)))
+
+        monkeypatch.setitem(file_backends, 'store', Store)
+        cv2.imwrite(str(tmp_path / content['images'][0]['file_name']), np.zeros((96, 96, 3), np.uint8))
+        enter_mmdet()
+
+        def fault(results):
+            raise RuntimeError('a fault')
+
+        dataset = CheckedCocoDataset(
+            ann_file=str(write(tmp_path, content)), metainfo=dict(classes=CLASSES), data_prefix=dict(img='elsewhere/'),
+            pipeline=[dict(type='LoadImageFromFile', backend_args=dict(backend='store')), fault])
+        with pytest.raises(RuntimeError, match='a fault'):
+            dataset[0]
+        with pytest.raises(FileNotFoundError, match='image .* does not exist'):
+            dataset[1]
 
     def test_missing(self, tmp_path):
         with pytest.raises(FileNotFoundError, match='none.json.* does not exist'):
