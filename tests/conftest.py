@@ -3,6 +3,7 @@ from pathlib import Path
 
 import in_process
 import pytest
+import recorded_weights
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -14,19 +15,18 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 settings.load_profile('nasbnn_det')
 
-_REFERENCE = Path(__file__).resolve().parents[2] / 'shared' / 'reference'
+_REFERENCE = Path(__file__).resolve().parent / 'data' / 'reference'
 
 
 @pytest.fixture(scope='session')
-def reference():
-    """Gives ``reference('FILE')``, the path of a recorded file; skips the test where there is none."""
+def reference(tmp_path_factory):
+    """Gives ``reference('FILE')``, the path of a recorded file; data/reference/README.md says what is recorded."""
+    made = {}
 
     def path(name):
-        file = Path(__file__).parent / 'data' / 'reference' / name
-        file = file if file.is_file() else _REFERENCE / name
-        if not file.is_file():
-            pytest.skip(f'the recorded numbers are not here: {file} does not exist')
-        return file
+        if name == 'narrow_checkpoint.pth.tar' and name not in made:
+            made[name] = recorded_weights.write_checkpoint(_REFERENCE, tmp_path_factory.mktemp('reference') / name)
+        return made.get(name, _REFERENCE / name)
 
     return path
 
