@@ -1,27 +1,67 @@
-# PYTHON chooses the interpreter of the environment: 3.10, 3.11 or 3.12.
+# PYTHON: the interpreter of the environment, 3.10, 3.11 or 3.12.
+# FAMILY: which packages provide mmengine, mmcv, mmdet and mmpretrain. openmmlab: OpenMMLab's own; onedl: their successor's;
+# compiled: the same with mmcv's operators compiled here, which takes about 20 minutes.
 PYTHON ?= python3
-VENV_PYTHON := .venv/bin/python
+FAMILY ?= openmmlab
+FAMILIES := openmmlab onedl compiled
+
+VENV := .venv$(if $(filter-out openmmlab,$(FAMILY)),-$(FAMILY))
+VENV_PYTHON := $(VENV)/bin/python
+# uv from the path if it is new enough for pyproject.toml, else one of our own.
+UV = $(shell uv pip list --quiet --offline --python $(PYTHON) >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
+COMPILERS := $(if $(filter default,$(origin CXX)),c++ g++ clang++,$(firstword $(CXX)))
+PYTEST := OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n 2 --dist loadfile
+
+EXTRA_openmmlab := openmmlab
+EXTRA_onedl := onedl
+EXTRA_compiled := onedl
+GROUPS_openmmlab := --group ops
+GROUPS_onedl := --group ops
+GROUPS_compiled := --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-tests demo test test-slow sanitize neon clean distclean
+.PHONY: help install demo test test-slow lint types sanitize neon clean distclean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
 
-install: ## make .venv with everything the project needs
-	@$(PYTHON) tools/install.py
+install: $(VENV)/installed ## make .venv with everything the project needs (FAMILY=onedl: .venv-onedl)
 
-install-tests:
-	@$(PYTHON) tools/install.py --tests
+$(VENV)/installed: pyproject.toml setup.py $(wildcard mmcv-torchvision-ops/*.* mmcv-torchvision-ops/*/*.py) $(VENV)/made-of
+	@$(if $(filter $(FAMILIES),$(FAMILY)),,$(error FAMILY=$(FAMILY) is unknown; allowed are $(FAMILIES)))
+	@$(foreach name,$(COMPILERS),command -v $(name) >/dev/null ||) { \
+		echo 'install: none of these C++ compilers is there: $(COMPILERS); install one, or name one by CXX=...' >&2; exit 1; }
+	@case $(UV) in .uv/*) test -x .uv/bin/uv || { $(PYTHON) -m venv .uv && .uv/bin/pip install --quiet 'uv>=0.13'; } ;; esac
+	$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)
+	$(UV) pip install --quiet --python $(VENV) -e '.[$(EXTRA_$(FAMILY)),tests]' --group pinned --group opencv --group lint \
+		$(GROUPS_$(FAMILY))
+ifeq ($(FAMILY),compiled)
+	MMCV_WITH_OPS=1 $(UV) pip install --python $(VENV) --no-build-isolation --no-deps --reinstall-package onedl-mmcv \
+		$$($(UV) pip freeze --python $(VENV) | grep '^onedl-mmcv==')
+endif
+	@echo '$(PYTHON) $(CURDIR)' > $(VENV)/made-of
+	@touch $@
+
+# Of which Python, and in which folder: with another the environment is made anew.
+$(VENV)/made-of: FORCE
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null || { \
+		echo "install: $(PYTHON) is no Python 3.10, 3.11 or 3.12; name one by PYTHON=..." >&2; exit 1; }
+	@test "$$(cat $@ 2>/dev/null)" = '$(PYTHON) $(CURDIR)' || { mkdir -p $(VENV) && echo '$(PYTHON) $(CURDIR)' > $@; }
 
 demo: install ## run the whole pipeline on a tiny made data set
 	$(VENV_PYTHON) tools/run_pipeline.py configs/pipelines/demo.py --work-dir work_dirs/demo
 
-test: install-tests ## run the fast tests
-	$(VENV_PYTHON) -m pytest -m "not slow" tests
+test: install ## run the fast tests
+	$(PYTEST) -m "not slow" tests
 
-test-slow: install-tests ## run all tests, the slow ones too
-	$(VENV_PYTHON) -m pytest tests
+test-slow: install ## run all tests, the slow ones too
+	$(PYTEST) tests
+
+lint: install ## look for mistakes by ruff
+	$(VENV)/bin/ruff check .
+
+types: install ## check the types by mypy
+	$(VENV)/bin/mypy
 
 sanitize: ## run the kernels under AddressSanitizer and UBSan on random chains (needs a C++ compiler only)
 	@$(PYTHON) tests/csrc/check_kernels.py
@@ -30,8 +70,8 @@ neon: ## the same for the NEON kernels, emulated (needs aarch64-linux-gnu-g++ an
 	@$(PYTHON) tests/csrc/check_kernels.py --neon
 
 clean: ## remove build outputs and caches, not .venv or work_dirs
-	rm -rf build dist *.egg-info .pytest_cache .hypothesis
-	find . -path ./.venv -prune -o -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf build dist *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache
+	find . -path './.venv*' -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
-distclean: clean ## clean, and remove .venv and all results in work_dirs
-	rm -rf .venv work_dirs
+distclean: clean ## clean, and remove all environments and all results in work_dirs
+	rm -rf .venv .venv-* .uv work_dirs

@@ -66,7 +66,7 @@ def export_onnx(model: nn.Module,
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
         raise ValueError(f"exporting needs the package{'s' if len(missing) > 1 else ''} {' and '.join(missing)}; "
-                         "'pip install -r requirements/deploy.txt' brings them")
+                         "'pip install nasbnn_det[deploy]' brings them")
     network = _Flat(plain_form(model))
     inputs = [torch.randn(shape, generator=torch.Generator().manual_seed(i)) for i, shape in enumerate(shapes)]
     with replacing(path) as part:
