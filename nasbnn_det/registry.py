@@ -13,6 +13,8 @@ from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPP
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
 
+from .safe_load import allow_log_history
+
 MODELS = Registry('model', parent=MMENGINE_MODELS, scope='nasbnn_det', locations=['nasbnn_det.models'])
 MODEL_WRAPPERS = Registry('model_wrapper', parent=MMENGINE_MODEL_WRAPPERS, scope='nasbnn_det',
                           locations=['nasbnn_det.models'])
@@ -28,5 +30,8 @@ OPTIM_WRAPPER_CONSTRUCTORS = Registry(
 METRICS = Registry('metric', parent=MMENGINE_METRICS, scope='nasbnn_det',
                    locations=['nasbnn_det.evaluation.fast_coco_metric'])
 HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='nasbnn_det', locations=['nasbnn_det.engine.hooks'])
+
+# So that MMEngine's runner can resume.
+allow_log_history()
 
 __all__ = ['MODELS', 'MODEL_WRAPPERS', 'DATASETS', 'TRANSFORMS', 'LOOPS', 'OPTIM_WRAPPER_CONSTRUCTORS', 'METRICS', 'HOOKS']

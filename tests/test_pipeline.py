@@ -50,7 +50,8 @@ def stage(name, tool='write.py', *args, **kwargs):
 
 
 def test_stages_run_in_order_and_see_earlier_ones(root, tmp_path):
-    stages = [stage('first'), stage('second', 'write.py', '{first.checkpoint}', '{data_root}', cfg_options=dict(a='{first}'))]
+    second = stage('second', 'write.py', '{first.checkpoint}', '{data_root}', cfg_options=dict(a='{first}'))
+    stages = [stage('first'), second]
     records = run_pipeline(stages, root, tmp_path / 'work', 'DATA')
     work = tmp_path / 'work'
     expected = f'{work}/first/epoch_1.pth DATA --cfg-options a={work}/first\n'

@@ -1,8 +1,8 @@
 """Provides ``mmcv._ext`` where the installed mmcv has no compiled operators.
 
 The file ``mmcv_torchvision_ops.pth`` beside this package calls :func:`install` when Python starts. It puts a finder behind
-all others, so a compiled ``mmcv._ext`` is found first, in whatever order things are installed and wherever mmcv lies; nothing
-is ever written into mmcv's own folder. Starting costs nothing: torch is imported only with the operators.
+all others, so a compiled ``mmcv._ext`` is found first, in whatever order things are installed and wherever mmcv lies, and
+nothing is ever written into mmcv's own folder. Starting costs nothing: torch is imported only with the operators.
 """
 import sys
 

@@ -85,8 +85,8 @@ class CenteredRSign(SetOnce, RSign):
     """RSign whose shift is set at the first training forward: to minus the mean of each channel of the input.
 
     For inputs that are not centred, above all the output of a ReLU, whose sign is +1 everywhere. In a distributed run
-    the mean is that of all processes. Until it is set, the shift is zero. A layer that several levels share takes the mean of
-    the first one that runs.
+    the mean is that of all processes. Until it is set, the shift is zero. A layer that several levels share takes the mean
+    of the first one that runs.
 
     Args:
         channels (int): C of the input of shape (N, C, H, W).
@@ -100,7 +100,8 @@ class CenteredRSign(SetOnce, RSign):
     @torch.no_grad()
     def _set_bias(self, x: Tensor) -> None:
         """Sets the shift, unless no process has anything to take a mean of, as a head without proposals."""
-        sums = torch.cat([x.sum((0, 2, 3), dtype=torch.float64), x.new_full((1, ), x.numel() / x.shape[1], dtype=torch.float64)])
+        count = x.new_full((1, ), x.numel() / x.shape[1], dtype=torch.float64)
+        sums = torch.cat([x.sum((0, 2, 3), dtype=torch.float64), count])
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(sums)
         if sums[-1] > 0:

@@ -26,7 +26,8 @@ class SearchProgress:
         self.total, self.before, self.done = total, done, done
         self.start = self.reported = time.time()
         self.best = best
-        self.bar = tqdm(total=total, initial=done, unit='arch', disable=get_rank() != 0 or not sys.stderr.isatty(), leave=False)
+        silent = get_rank() != 0 or not sys.stderr.isatty()
+        self.bar = tqdm(total=total, initial=done, unit='arch', disable=silent, leave=False)
 
     def candidate(self, score: float, number: int = 1) -> None:
         """A candidate was scored here, while other processes scored ``number - 1`` more."""

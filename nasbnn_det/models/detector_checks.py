@@ -134,7 +134,7 @@ def check_binarized(model: nn.Module, cfg: Dict[str, Any]) -> None:
         ValueError: If a part ignores its ``conv_cfg``, or has no ``norm_cfg``: sums of hundreds of ±1 are too large
             for the sign of the next layer.
     """
-    for path, part in _binary_parts(cfg):
+    for path, _ in _binary_parts(cfg):
         for module in _submodules(model, path):
             if not any(isinstance(m, BinaryConv2d) for m in module.modules()):
                 raise ValueError(f'model.{path} ({type(module).__name__}) has a binary conv_cfg and no binary '

@@ -45,7 +45,8 @@ def load_library() -> Optional[ctypes.CDLL]:
         cached = cache_dir() / source_hash()[:16] / LIBRARY_NAME
         return _open(cached if cached.is_file() else build(cached))
     except (CompileError, OSError) as error:
-        warnings.warn(f'the packed kernels are not available, the slow PyTorch reference is used instead: {error}')
+        warnings.warn(f'the packed kernels are not available, the slow PyTorch reference is used instead: {error}',
+                      stacklevel=2)
         return None
 
 

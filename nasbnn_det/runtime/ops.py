@@ -102,8 +102,8 @@ def run_sums(x: Tensor, layers: Layers, empty: Callable[..., Tensor] = _empty) -
         empty (Callable): As for :func:`run_chain`.
 
     Returns:
-        tuple[list[Tensor], Tensor]: The outputs; and the sums of the last layer's dot products over images and pixels, and of
-        their squares, exact: int64, shape (2, C').
+        tuple[list[Tensor], Tensor]: The outputs; and the sums of the last layer's dot products over images and pixels, and
+        of their squares, exact: int64, shape (2, C').
     """
     check_input(x, layers)
     if x.is_cuda or current_path() == REFERENCE:

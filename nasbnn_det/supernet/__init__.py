@@ -10,7 +10,7 @@ from .subnet import Subnet, build_features
 from .supernet import Supernet
 
 __all__ = [
-    'InferenceSubnet', 'PackedInferenceSubnet', 'PackedSubnet', 'Subnet', 'Supernet', 'bi_teacher_passes', 'build_features', 'extract_subnet', 'file_sha256',
-    'load_subnet_state', 'load_supernet', 'recalibrate_bn', 'save_subnet', 'save_supernet',
-    'sync_batch_norms'
+    'InferenceSubnet', 'PackedInferenceSubnet', 'PackedSubnet', 'Subnet', 'Supernet', 'bi_teacher_passes',
+    'build_features', 'extract_subnet', 'file_sha256', 'load_subnet_state', 'load_supernet', 'recalibrate_bn', 'save_subnet',
+    'save_supernet', 'sync_batch_norms'
 ]

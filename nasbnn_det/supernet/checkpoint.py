@@ -10,6 +10,7 @@ from torch import Tensor
 from ..arch import Arch
 from ..binary.weight import Binarization
 from ..files import replacing
+from ..safe_load import allow_log_history
 from .extract import extract_subnet
 from .subnet import Subnet
 from .supernet import Supernet, decode
@@ -41,8 +42,8 @@ def load_safely(path: _Path, what: str) -> Any:
     if not Path(path).is_file():
         raise FileNotFoundError(f"{what} '{path}' does not exist; give the path of a .pth or .pth.tar file")
     try:
-        with torch.serialization.safe_globals(_runner_classes()):
-            return torch.load(path, map_location='cpu', weights_only=True)
+        allow_log_history()
+        return torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # torch raises many kinds, and all say the same to the user
         raise ValueError(f"'{path}' is no readable {what}; allowed are files that torch.load reads with "
                          f'weights_only=True ({type(error).__name__})') from error
@@ -67,25 +68,6 @@ def read_checkpoint(path: _Path) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
         raise ValueError(f"'{path}' holds no state dict; allowed are checkpoints with named tensors")
     meta = data.get('meta')
     return dict(state), meta if isinstance(meta, dict) else {}
-
-
-def _runner_classes() -> list:
-    """What the log history in MMEngine's runner checkpoints is made of, where MMEngine is installed."""
-    try:
-        from mmengine.logging.history_buffer import HistoryBuffer
-    except ImportError:
-        return []
-    import numpy as np
-    multiarray = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
-
-    def method(owner: Any, name: str) -> Any:
-        # The history pickles its methods by getattr; nothing else may be reached that way.
-        if owner is not HistoryBuffer or name not in ('min', 'max', 'mean', 'current'):
-            raise ValueError(f"attribute '{name}' is not part of a log history")
-        return getattr(owner, name)
-
-    return [HistoryBuffer, (method, 'builtins.getattr'), multiarray._reconstruct, multiarray.scalar, np.ndarray,
-            np.dtype, *{type(np.dtype(t)) for t in ('f4', 'f8', 'i4', 'i8')}]
 
 
 def _find_prefix(state: Dict[str, Tensor], key: str, path: _Path) -> str:

@@ -30,9 +30,10 @@ class PackedSubnet(nn.Module):
 
 
 class PackedInferenceSubnet:
-    """Recalibrates and evaluates a subnet on packed layers; see :class:`nasbnn_det.engine.evaluation.subnet_evaluator.SubnetEvaluator`.
+    """Recalibrates and evaluates a subnet on packed layers.
 
-    The statistics are those of :func:`nasbnn_det.supernet.recalibrate_bn` up to rounding.
+    It is what :class:`nasbnn_det.engine.evaluation.subnet_evaluator.SubnetEvaluator` evaluates. The statistics
+    are those of :func:`nasbnn_det.supernet.recalibrate_bn` up to rounding.
 
     Args:
         subnet (Subnet): The network; :meth:`recalibrate` must be called first, and sets its statistics too.

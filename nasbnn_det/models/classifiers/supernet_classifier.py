@@ -110,8 +110,8 @@ class SupernetClassifier(BaseModel):
             inputs (Tensor): Images of shape (N, 3, H, W).
             data_samples (Sequence, optional): Not used.
             mode (str): Only 'tensor'. A supernet predicts through its subnets, see
-                :class:`nasbnn_det.engine.evaluation.subnet_evaluator.SubnetEvaluator`, and trains by :meth:`train_step`. Defaults to
-                'tensor'.
+                :class:`nasbnn_det.engine.evaluation.subnet_evaluator.SubnetEvaluator`, and trains by
+                :meth:`train_step`. Defaults to 'tensor'.
             arch (Arch, optional): The architecture.
 
         Returns:
