@@ -1,4 +1,4 @@
-"""COCO's evaluation of boxes: matching and accumulation by faster-coco-eval or by pycocotools, the same numbers from both."""
+"""COCO's evaluation of boxes: matching and accumulation by faster-coco-eval or by pycocotools, equal in their numbers."""
 import contextlib
 from dataclasses import dataclass
 from importlib import metadata
@@ -78,8 +78,8 @@ def check_faster_version() -> None:
     except metadata.PackageNotFoundError:
         found = 'none'
     if found != _FASTER_VERSION:
-        raise ValueError(f"backend 'faster' needs faster-coco-eval {_FASTER_VERSION}, and {found} is installed: install that "
-                         "one, or choose backend='pycocotools'")
+        raise ValueError(f"backend 'faster' needs faster-coco-eval {_FASTER_VERSION}, and {found} is installed: install "
+                         "that one, or choose backend='pycocotools'")
 
 
 def evaluate_boxes(truth: COCO, detections: Sequence[Dict[str, Any]], image_ids: Sequence[int],

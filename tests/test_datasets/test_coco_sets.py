@@ -21,8 +21,8 @@ from mmengine.fileio import LocalBackend  # noqa: E402
 from mmengine.fileio.backends.registry_utils import backends as file_backends  # noqa: E402
 from mmengine.logging import MMLogger  # noqa: E402
 
-from nasbnn_det.datasets.coco_annotations import read_annotations  # noqa: E402
 from nasbnn_det.datasets.checked_coco import CheckedCocoDataset  # noqa: E402
+from nasbnn_det.datasets.coco_annotations import read_annotations  # noqa: E402
 from nasbnn_det.datasets.shapes_coco import ShapesCocoDataset  # noqa: E402
 from nasbnn_det.evaluation.fast_coco_metric import FastCocoMetric  # noqa: E402
 from nasbnn_det.registry import DATASETS  # noqa: E402

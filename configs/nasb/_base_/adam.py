@@ -1,5 +1,6 @@
 # Ours, the paper's code being unpublished: Adam without decay at a rate that lets latent weights change sign, cosine
-# by iteration; a tenth of it for the real-valued classifier. A child sets its epochs: train_cfg, and end and T_max of param_scheduler.
+# by iteration; a tenth of it for the real-valued classifier. A child sets its epochs: train_cfg, and end and T_max of
+# param_scheduler.
 max_epochs = 25
 optim_wrapper = dict(
     type='OptimWrapper',
