@@ -1,18 +1,19 @@
 """Compiles the kernels. Standard library only: ``setup.py`` loads this file by itself.
 
-Each source file is one translation unit; the paths need their own flags for their instruction set, everything else is
-compiled for the plain architecture. The result is a shared library with a C interface that knows nothing of PyTorch or
+Each source file is one translation unit; the kernels of an instruction set need its flags, everything else is compiled for
+the plain architecture. The result is a shared library with a C interface that knows nothing of PyTorch or
 Python, so it fits every version of both.
 """
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 SOURCE_DIR = Path(__file__).resolve().parent / 'csrc'
 LIBRARY_NAME = 'libnasbnn_kernels.so'
@@ -21,18 +22,27 @@ STAMP_NAME = 'sources.sha256'
 
 _COMMON = ['-std=c++17', '-fPIC', '-fvisibility=hidden', '-ffp-contract=off', '-fno-math-errno',
            '-fno-trapping-math', '-pthread']
-_PATH_FLAGS: Dict[str, List[str]] = {
-    'path_avx512.cpp': ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512vpopcntdq',
-                        '-mprefer-vector-width=512'],
-    'path_avx2.cpp': ['-mavx2'],
-    'path_neon.cpp': [],
-}
-_PATHS_OF = {
-    'x86_64': ['path_avx512.cpp', 'path_avx2.cpp'],
-    'amd64': ['path_avx512.cpp', 'path_avx2.cpp'],
-    'aarch64': ['path_neon.cpp'],
-    'arm64': ['path_neon.cpp'],
-}
+#: What ``platform.machine()`` calls the machines of ``csrc/isas.h``.
+_MACHINES = {'x86_64': 'X86', 'amd64': 'X86', 'aarch64': 'ARM', 'arm64': 'ARM'}
+
+
+class Isa(NamedTuple):
+    """An instruction set that has kernels: an entry of ``csrc/isas.h``."""
+    name: str
+    machine: str
+    flags: Tuple[str, ...]
+
+    @property
+    def source(self) -> str:
+        """The name of the file with its kernels."""
+        return f'isa_{self.name}.cpp'
+
+
+def read_isas(machine: Optional[str] = None) -> List[Isa]:
+    """The instruction sets of a machine (``platform.machine()`` by default) that the kernels are built for, best first."""
+    entries = re.findall(r'^NB_ISA\((\w+), (\w+), "([^"]*)"', (SOURCE_DIR / 'isas.h').read_text(encoding='utf-8'), re.M)
+    wanted = ('ANY', _MACHINES.get((machine or platform.machine()).lower()))
+    return [Isa(name, of, tuple(flags.split())) for name, of, flags in entries if of in wanted]
 
 
 class CompileError(RuntimeError):
@@ -50,9 +60,8 @@ def find_compiler() -> Optional[str]:
 
 def source_files(machine: Optional[str] = None) -> List[Path]:
     """The translation units for a machine (``platform.machine()`` by default)."""
-    special = _PATHS_OF.get((machine or platform.machine()).lower(), [])
-    general = [path.name for path in SOURCE_DIR.glob('*.cpp') if path.name not in _PATH_FLAGS]
-    return [SOURCE_DIR / name for name in sorted(general) + special]
+    general = [path for path in SOURCE_DIR.glob('*.cpp') if not path.name.startswith('isa_')]
+    return sorted(general) + [SOURCE_DIR / isa.source for isa in read_isas(machine)]
 
 
 def source_hash() -> str:
@@ -90,9 +99,10 @@ def build(target: Path,
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         sources = [*source_files(machine), *program]
+        special = {isa.source: isa.flags for isa in read_isas(machine)}
         objects = [str(Path(folder, source.stem + '.o')) for source in sources]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            jobs = [pool.submit(_run, [*command, f'-I{SOURCE_DIR}', *_PATH_FLAGS.get(source.name, []),
+            jobs = [pool.submit(_run, [*command, f'-I{SOURCE_DIR}', *special.get(source.name, ()),
                                        '-c', str(source), '-o', out])
                     for source, out in zip(sources, objects)]
             for job in jobs:

@@ -23,14 +23,14 @@ class PackedChain(nn.Module):
 
     Args:
         layers (Sequence[PackedLayer]): The layers.
-        taps (Sequence[int], optional): After which layers an output is taken. None takes the last one's, and
+        outputs (Sequence[int], optional): After which layers an output is taken. None takes the last one's, and
             :meth:`forward` returns it alone. Defaults to None.
 
     Raises:
-        ValueError: If channels of neighbours differ, or a tap names no layer.
+        ValueError: If channels of neighbours differ, or an output names no layer.
     """
 
-    def __init__(self, layers: Sequence[PackedLayer], taps: Optional[Sequence[int]] = None) -> None:
+    def __init__(self, layers: Sequence[PackedLayer], outputs: Optional[Sequence[int]] = None) -> None:
         super().__init__()
         if not layers:
             raise ValueError('a packed chain needs at least one layer')
@@ -38,18 +38,18 @@ class PackedChain(nn.Module):
             if first.spec.out_channels != second.spec.in_channels:
                 raise ValueError(f'layer {i} has {first.spec.out_channels} output channels, layer {i + 1} takes '
                                  f'{second.spec.in_channels}')
-        if taps is not None and (not taps or list(taps) != sorted(set(taps))
-                                 or not 0 <= taps[0] <= taps[-1] < len(layers)):
-            raise ValueError(f'taps are {list(taps)}; allowed are ascending indices of the {len(layers)} layers')
-        if taps is not None:
-            layers = layers[:taps[-1] + 1]
+        if outputs is not None and (not outputs or list(outputs) != sorted(set(outputs))
+                                 or not 0 <= outputs[0] <= outputs[-1] < len(layers)):
+            raise ValueError(f'outputs are {list(outputs)}; allowed are ascending indices of the {len(layers)} layers')
+        if outputs is not None:
+            layers = layers[:outputs[-1] + 1]
         self.layers = nn.ModuleList(layers)
-        self.taps = None if taps is None else tuple(taps)
+        self.outputs = None if outputs is None else tuple(outputs)
         self._ready: Optional[_Ready] = None
 
     def described(self) -> Layers:
         """Its layers as :func:`nasbnn_det.runtime.ops.run_chain` takes them."""
-        places = {layer: i for i, layer in enumerate(self.taps or (len(self.layers) - 1, ))}
+        places = {layer: i for i, layer in enumerate(self.outputs or (len(self.layers) - 1, ))}
         return [(layer.spec, layer.tensors(), places.get(i, -1)) for i, layer in enumerate(self.layers)]
 
     def forward(self, x: Tensor) -> Union[Tensor, Tuple[Tensor, ...]]:
@@ -59,7 +59,7 @@ class PackedChain(nn.Module):
             x (Tensor): Float, shape (N, C, H, W), any size.
 
         Returns:
-            Tensor | tuple[Tensor]: The last layer's map, or those of the taps; channels_last.
+            Tensor | tuple[Tensor]: The last layer's map, or those after the layers `outputs`; channels_last.
 
         Raises:
             ValueError: If the input does not fit.
@@ -68,11 +68,13 @@ class PackedChain(nn.Module):
             outputs = packed_chain(x, *as_arguments(self.described()))
         else:
             outputs = self._run(x.detach())
-        return outputs[0] if self.taps is None else tuple(outputs)
+        return outputs[0] if self.outputs is None else tuple(outputs)
 
     def _run(self, x: Tensor) -> List[Tensor]:
-        # Moving a module replaces its tensors. Attributes of modules are looked up slowly, hence the plain dicts.
-        pointers = [layer._buffers['weight'].data_ptr() for layer in self._modules['layers']._modules.values()]
+        # Loading replaces tensors, sharing with another process their memory. Attributes of modules are looked up slowly, hence
+        # the plain dicts.
+        pointers = [tensor.data_ptr() for layer in self._modules['layers']._modules.values()
+                    for tensor in layer._buffers.values() if tensor is not None]
         ready = self._ready
         if ready is None or ready.pointers != pointers:
             layers = self.described()

@@ -27,7 +27,7 @@ from .chain import PackedChain
 from .layer import PackedLayer
 from .spec import LayerSpec
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _KEY = 'nasbnn_det'
 _PER_CHANNEL = ('scale', 'shift', 'slope', 'bias_out', 'step')
 _MAX_VALUES = 1 << 28
@@ -111,7 +111,7 @@ def save_packed(path: Union[str, os.PathLike], packed: PackedFile) -> None:
                 weights.append(_weight_bytes(layer.spec, plain))
             numbers += [plain[key].float().numpy().ravel() for key in ('sign_shift', *_PER_CHANNEL) if key in plain]
             layers.append(entry)
-        described[name] = dict(layers=layers, taps=None if chain.taps is None else list(chain.taps))
+        described[name] = dict(layers=layers, outputs=None if chain.outputs is None else list(chain.outputs))
         tensors[f'{name}.weights'] = torch.from_numpy(np.concatenate(weights or [np.zeros(0, np.uint8)]))
         tensors[f'{name}.numbers'] = torch.from_numpy(np.concatenate(numbers))
     header = dict(version=FORMAT_VERSION, chains=described, **packed.info)
@@ -123,7 +123,7 @@ def save_packed(path: Union[str, os.PathLike], packed: PackedFile) -> None:
 
 def _weight_bytes(spec: LayerSpec, plain: Dict[str, Tensor]) -> np.ndarray:
     weight = plain['weight']
-    if spec.binary:  # (O, kh, kw, bytes): the bits of a tap begin with a byte
+    if spec.binary:  # (O, kh, kw, bytes): the bits of a kernel position begin with a byte
         return np.packbits(weight.permute(0, 2, 3, 1).numpy(), axis=-1, bitorder='little').ravel()
     if spec.weight == 'int8':
         levels = (weight / plain['step'].view(-1, 1, 1, 1)).round()
@@ -189,8 +189,8 @@ def _build(header: Dict[str, Any], tensors: Dict[str, Tensor]) -> PackedFile:
         raise ValueError('it describes no chains')
     specs: Dict[str, List[LayerSpec]] = {}
     for name, chain in described.items():
-        if not isinstance(chain, dict) or set(chain) != {'layers', 'taps'} or not isinstance(chain['layers'], list):
-            raise ValueError(f'chain {name} needs a list of layers and taps')
+        if not isinstance(chain, dict) or set(chain) != {'layers', 'outputs'} or not isinstance(chain['layers'], list):
+            raise ValueError(f'chain {name} needs a list of layers and outputs')
         specs[name] = [_read_spec(entry) for entry in chain['layers']]
     if sum(spec.tiled_values + 4 * spec.tiled_channels for chain in specs.values() for spec in chain) > _MAX_VALUES:
         raise ValueError(f'its layers are larger than {_MAX_VALUES} values in all')
@@ -217,10 +217,10 @@ def _build(header: Dict[str, Any], tensors: Dict[str, Tensor]) -> PackedFile:
             owners.setdefault(owner, layer)
             layers.append(layer)
         reader.finish()
-        taps = chain['taps']
-        if taps is not None and not (isinstance(taps, list) and all(type(tap) is int for tap in taps)):
-            raise ValueError(f'taps of chain {name} are {taps!r}; allowed are null and a list of integers')
-        chains[name] = PackedChain(layers, taps)
+        outputs = chain['outputs']
+        if outputs is not None and not (isinstance(outputs, list) and all(type(i) is int for i in outputs)):
+            raise ValueError(f'outputs of chain {name} are {outputs!r}; allowed are null and a list of integers')
+        chains[name] = PackedChain(layers, outputs)
     info = {key: value for key, value in header.items() if key not in ('version', 'chains', 'sha256')}
     return PackedFile(chains, {key.removeprefix('state.'): tensors[key] for key in rest}, info)
 

@@ -1,5 +1,5 @@
 """The packed brick: the numbers of one layer, laid out for the kernels."""
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, NamedTuple, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ class LayerTensors(NamedTuple):
 
     Args:
         weight (Tensor): Binary: int32 (groups, tiles, kh * kw * words, 32). Real: float (groups, tiles, I * kh * kw, 32).
-        tap_counts (Tensor): Binary: int32 (kh + 1, kw + 1, T), weight bits that are 1 in the first rows and columns of the
+        position_counts (Tensor): Binary: int32 (kh + 1, kw + 1, T), weight bits that are 1 in the first rows and columns of the
             kernel, for pixels at the border.
         sign_shift (Tensor): Binary: (in_channels, ), the RSign before the convolution.
         scale (Tensor): (T, ).
@@ -25,7 +25,7 @@ class LayerTensors(NamedTuple):
         bias_out (Tensor): (T, ), with an activation.
     """
     weight: Tensor
-    tap_counts: Tensor
+    position_counts: Tensor
     sign_shift: Tensor
     scale: Tensor
     shift: Tensor
@@ -62,6 +62,9 @@ class PackedLayer(nn.Module):
                  step: Optional[Tensor] = None) -> None:
         super().__init__()
         self.spec = spec
+        # The kernels read the CPU's memory, wherever the float network was.
+        weight, scale, shift, sign_shift, slope, bias_out, step = (
+            None if t is None else t.cpu() for t in (weight, scale, shift, sign_shift, slope, bias_out, step))
         out = (spec.out_channels, )
         if spec.binary and weight.dtype == torch.bool and tuple(weight.shape) == spec.weight_shape:
             weight = pack_words(weight.permute(0, 2, 3, 1).contiguous())
@@ -78,12 +81,17 @@ class PackedLayer(nn.Module):
         empty = torch.zeros(0)
         tiled = [empty if t is None else _tile_channels(t.float(), spec) for t in (scale, shift, slope, bias_out)]
         if spec.binary:
-            tensors = (_tile_bits(weight, spec), _tap_counts(weight, spec), sign_shift.float().clone(), *tiled)
+            tensors = (_tile_bits(weight, spec), _position_counts(weight, spec), sign_shift.float().clone(), *tiled)
         else:
             tensors = (_tile_reals(weight.float(), spec), empty, empty, *tiled)
         for name, tensor in zip(LayerTensors._fields, tensors):
             self.register_buffer(name, tensor)
         self.register_buffer('step', step)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'PackedLayer':
+        # What half(), cuda() or to() do to a module's tensors. The kernels read float32 and bits in the CPU's memory, laid out
+        # their way: a layer stays as it is, and a chain takes and gives maps of any device.
+        return self
 
     def tensors(self) -> LayerTensors:
         """Its tensors in the kernels' order."""
@@ -118,8 +126,8 @@ class PackedLayer(nn.Module):
 
 def plain_tensors(spec: LayerSpec, tensors: LayerTensors) -> Dict[str, Tensor]:
     """Brings tensors in the kernels' layout back to plain shapes, as :class:`PackedLayer` takes them."""
-    per_group, taps = spec.out_channels // spec.groups, spec.kernel[0] * spec.kernel[1]
-    tiled = tensors.weight.unflatten(2, (taps, -1) if spec.binary else (spec.in_per_group, taps))
+    per_group, positions = spec.out_channels // spec.groups, spec.kernel[0] * spec.kernel[1]
+    tiled = tensors.weight.unflatten(2, (positions, -1) if spec.binary else (spec.in_per_group, positions))
     # (groups, tiles, a, b, 32) -> (groups, tiles * 32, a, b) without the padding
     rows = tiled.permute(0, 1, 4, 2, 3).flatten(1, 2)[:, :per_group]
     rows = unpack_words(rows.contiguous(), spec.in_per_group).transpose(2, 3) if spec.binary else rows
@@ -151,8 +159,8 @@ def _tile_reals(weight: Tensor, spec: LayerSpec) -> Tensor:
     return _tile_rows(weight.flatten(1), spec)
 
 
-def _tap_counts(words: Tensor, spec: LayerSpec) -> Tensor:
-    """Ones per tap, summed over the first rows and columns; index 0 is the empty sum."""
+def _position_counts(words: Tensor, spec: LayerSpec) -> Tensor:
+    """Ones per kernel position, summed over the first rows and columns; index 0 is the empty sum."""
     if spec.kernel == (1, 1) and spec.padding == (0, 0):
         return torch.zeros(0, dtype=torch.int32)
     ones = count_ones(words).flatten(1)

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from .layer import LayerTensors
-from .native import REFERENCE, NativeChain, current_path
+from .native import REFERENCE, NativeChain, current_isa
 from .reference import run_reference
-from .spec import LayerSpec
+from .spec import INT_NAMES, LayerSpec
 
-_INTS = 15  # of a layer: its spec's, and its tap
+_INTS = len(INT_NAMES) + 1  # of a layer: its spec's, and the index of its output
 _TENSORS = len(LayerTensors._fields)
 Layers = Sequence[Tuple[LayerSpec, LayerTensors, int]]
 Shapes = Sequence[Tuple[int, int, int, int]]
@@ -20,6 +20,8 @@ Shapes = Sequence[Tuple[int, int, int, int]]
 
 def check_input(x: Tensor, layers: Layers) -> None:
     """Raises ValueError where a chain can't take a tensor."""
+    if x.is_meta:
+        raise ValueError("the packed network runs on the CPU; a tensor on the device 'meta' holds no numbers for it")
     if x.dim() != 4 or x.shape[1] != layers[0][0].in_channels:
         raise ValueError(f'the packed network takes (N, {layers[0][0].in_channels}, H, W); the input has shape '
                          f'{tuple(x.shape)}')
@@ -33,10 +35,10 @@ def output_shapes(x: Tensor, layers: Layers) -> Shapes:
     """Shapes of a chain's outputs, in their order."""
     height, width = x.shape[2:]
     shapes = []
-    for spec, _, tap in layers:
+    for spec, _, output in layers:
         height, width = spec.output_size(height, width)
-        if tap >= 0:
-            shapes.append((tap, (x.shape[0], spec.out_channels, height, width)))
+        if output >= 0:
+            shapes.append((output, (x.shape[0], spec.out_channels, height, width)))
     return [shape for _, shape in sorted(shapes)]
 
 
@@ -46,10 +48,10 @@ def _empty(x: Tensor, shape: Tuple[int, ...]) -> Tensor:
 
 def run_chain(x: Tensor, layers: Layers, native: Optional[NativeChain] = None,
               empty: Callable[..., Tensor] = _empty, shapes: Optional[Shapes] = None) -> List[Tensor]:
-    """Runs a chain on the path in use.
+    """Runs a chain on the instruction set in use.
 
     Args:
-        x (Tensor): Float, shape (N, C, H, W).
+        x (Tensor): Float, shape (N, C, H, W). From another device than the CPU it is brought here, and the outputs go there.
         layers (Sequence): Per layer its spec, its tensors and the index of the output that its map becomes, -1 for none.
         native (NativeChain, optional): The same for the library, if the caller kept it.
         empty (Callable): ``empty(x, shape)`` makes the outputs, channels_last. Defaults to new memory.
@@ -62,8 +64,10 @@ def run_chain(x: Tensor, layers: Layers, native: Optional[NativeChain] = None,
         ValueError: If the input does not fit.
     """
     check_input(x, layers)
+    if x.device.type != 'cpu':
+        return [y.to(x.device) for y in run_chain(x.cpu(), layers, native, empty, shapes)]
     shapes = output_shapes(x, layers) if shapes is None else shapes
-    if x.is_cuda or current_path() == REFERENCE:
+    if current_isa() == REFERENCE:
         return run_reference(x, layers)[0]
     outputs = [empty(x, shape) for shape in shapes]
     (native or NativeChain(layers)).run(_for_kernels(x, layers), outputs)
@@ -71,10 +75,10 @@ def run_chain(x: Tensor, layers: Layers, native: Optional[NativeChain] = None,
 
 
 def run_dots(x: Tensor, spec: LayerSpec, tensors: LayerTensors, dots: Optional[Tensor] = None) -> Tensor:
-    """The bare dot products of a binary layer.
+    """The plain dot products of a binary layer.
 
     Args:
-        x (Tensor): Float, shape (N, C, H, W).
+        x (Tensor): Float, shape (N, C, H, W), on the CPU.
         spec (LayerSpec): The layer.
         tensors (LayerTensors): Its tensors.
         dots (Tensor, optional): Memory for the result. Defaults to None, new memory.
@@ -84,7 +88,8 @@ def run_dots(x: Tensor, spec: LayerSpec, tensors: LayerTensors, dots: Optional[T
     """
     layers = [(spec, tensors, -1)]
     check_input(x, layers)
-    if x.is_cuda or current_path() == REFERENCE:
+    _check_cpu(x)
+    if current_isa() == REFERENCE:
         return run_reference(x, layers)[1].int().contiguous(memory_format=torch.channels_last)
     if dots is None:
         shape = (x.shape[0], spec.out_channels, *spec.output_size(*x.shape[2:]))
@@ -94,10 +99,10 @@ def run_dots(x: Tensor, spec: LayerSpec, tensors: LayerTensors, dots: Optional[T
 
 
 def run_sums(x: Tensor, layers: Layers, empty: Callable[..., Tensor] = _empty) -> Tuple[List[Tensor], Tensor]:
-    """Runs a chain whose last layer is binary and gives sums instead of a map.
+    """Runs a chain whose last layer is binary and returns sums instead of its map.
 
     Args:
-        x (Tensor): Float, shape (N, C, H, W).
+        x (Tensor): Float, shape (N, C, H, W), on the CPU.
         layers (Sequence): As for :func:`run_chain`; the last one has no output.
         empty (Callable): As for :func:`run_chain`.
 
@@ -106,13 +111,19 @@ def run_sums(x: Tensor, layers: Layers, empty: Callable[..., Tensor] = _empty) -
         of their squares, exact: int64, shape (2, C').
     """
     check_input(x, layers)
-    if x.is_cuda or current_path() == REFERENCE:
+    _check_cpu(x)
+    if current_isa() == REFERENCE:
         outputs, dots = run_reference(x, layers)
         return outputs, torch.stack([dots.long().sum((0, 2, 3)), dots.long().square().sum((0, 2, 3))])
     outputs = [empty(x, shape) for shape in output_shapes(x, layers)]
     sums = torch.empty(2, layers[-1][0].out_channels, dtype=torch.int64)
     NativeChain(layers).run(_for_kernels(x, layers), outputs, sums=sums)
     return outputs, sums
+
+
+def _check_cpu(x: Tensor) -> None:
+    if x.device.type != 'cpu':
+        raise ValueError(f"the packed kernels take tensors on the CPU; this one is on '{x.device}'")
 
 
 def _for_kernels(x: Tensor, layers: Layers) -> Tensor:
@@ -133,7 +144,7 @@ def _parse(tensors: Sequence[Tensor], ints: Sequence[int]) -> Layers:
 def as_arguments(layers: Layers) -> Tuple[List[Tensor], List[int]]:
     """A chain's layers as the operator takes them."""
     tensors = [tensor for _, layer_tensors, _ in layers for tensor in layer_tensors]
-    return tensors, [n for spec, _, tap in layers for n in (*spec.to_ints(), tap)]
+    return tensors, [n for spec, _, output in layers for n in (*spec.to_ints(), output)]
 
 
 @torch.library.custom_op('nasbnn_det::packed_chain', mutates_args=())

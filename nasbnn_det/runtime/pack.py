@@ -118,8 +118,8 @@ class _Packer:
             None if activation is None else activation.slope.detach(),
             None if activation is None else activation.bias_out.detach(), step)
         if id(conv) in self.weights:
-            layer.weight, layer.tap_counts = self.weights[id(conv)]
-        self.weights[id(conv)] = layer.weight, layer.tap_counts
+            layer.weight, layer.position_counts = self.weights[id(conv)]
+        self.weights[id(conv)] = layer.weight, layer.position_counts
         return layer
 
 
@@ -158,7 +158,8 @@ def _quantized_weight(conv: QuantConv2d) -> Tuple[Tensor, Tensor]:
 def _affine(conv: nn.Conv2d, magnitude: Optional[Tensor], bn: Optional[_BatchNorm],
             activation: Optional[RPReLU]) -> Tuple[Tensor, Tensor]:
     """Scale and shift between the bare convolution and the shortcut, in double precision until the end."""
-    scale = torch.ones(conv.out_channels, dtype=torch.float64) if magnitude is None else magnitude.double()
+    scale = torch.ones(conv.out_channels, device=conv.weight.device) if magnitude is None else magnitude
+    scale = scale.double()
     shift = torch.zeros_like(scale) if conv.bias is None else conv.bias.double()
     if bn is not None:
         factor = bn.weight.double() / (bn.running_var.double() + bn.eps).sqrt()

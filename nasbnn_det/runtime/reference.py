@@ -23,8 +23,8 @@ def run_reference(x: Tensor, layers: Sequence[Tuple[LayerSpec, LayerTensors, int
     """
     outputs: List[Tuple[int, Tensor]] = []
     dots = None
-    for spec, tensors, tap in layers:
-        plain = {name: value.to(x.device) for name, value in plain_tensors(spec, tensors).items()}
+    for spec, tensors, output in layers:
+        plain = plain_tensors(spec, tensors)
         weight = plain['weight']
         if spec.binary:
             signs = torch.where(x + plain['sign_shift'].view(-1, 1, 1) >= 0, 1.0, -1.0)
@@ -40,6 +40,6 @@ def run_reference(x: Tensor, layers: Sequence[Tuple[LayerSpec, LayerTensors, int
         if spec.activation:
             y = torch.where(y > 0, y, y * plain['slope'].view(-1, 1, 1)) + plain['bias_out'].view(-1, 1, 1)
         x = y
-        if tap >= 0:
-            outputs.append((tap, y))
+        if output >= 0:
+            outputs.append((output, y))
     return [y for _, y in sorted(outputs, key=lambda item: item[0])], dots

@@ -101,14 +101,14 @@ class PackedRTMDet(nn.Module):
                 raise ValueError(f'the detector needs a chain {missing[0]}')
             found = [left.pop(name) for name in names]
             for name, chain, channels in zip(names, found, inputs or [width] * count):
-                if chain.taps is not None or chain.layers[0].spec.in_channels != channels:
+                if chain.outputs is not None or chain.layers[0].spec.in_channels != channels:
                     raise ValueError(f'chain {name} must take {channels} channels and have one output')
             return nn.ModuleList(found)
 
         self.backbone = left.pop('backbone', None)
-        if self.backbone is None or len(self.backbone.taps or ()) != levels:
+        if self.backbone is None or len(self.backbone.outputs or ()) != levels:
             raise ValueError(f'the detector needs a chain backbone with {levels} outputs')
-        channels = [self.backbone.layers[tap].spec.out_channels for tap in self.backbone.taps]
+        channels = [self.backbone.layers[output].spec.out_channels for output in self.backbone.outputs]
         width = left['neck.laterals.0'].layers[-1].spec.out_channels if 'neck.laterals.0' in left else 0
         self.laterals = take('neck.laterals', levels, channels)
         self.neck = nn.ModuleDict({name: take(f'neck.{name}', levels - 1)

@@ -9,6 +9,10 @@ _MAX_CHANNELS = 1 << 14
 _MAX_TILED = 1 << 26
 _MAX_MAP = 1 << 29
 
+#: Names of :meth:`LayerSpec.to_ints`'s numbers; the fields of ``NbLayer`` in ``csrc/kernels.h`` begin with all but the last.
+INT_NAMES = ('binary', 'in_channels', 'out_channels', 'groups', 'kernel_h', 'kernel_w', 'stride_h', 'stride_w', 'pad_h',
+             'pad_w', 'dilation_h', 'dilation_w', 'shortcut', 'activation')
+
 
 @dataclass(frozen=True)
 class LayerSpec:
@@ -94,8 +98,8 @@ class LayerSpec:
     @property
     def tiled_values(self) -> int:
         """Numbers in the weight that the kernels read."""
-        per_tap = words_of(self.in_per_group) if self.binary else self.in_per_group
-        return self.tiled_channels * self.kernel[0] * self.kernel[1] * per_tap
+        per_position = words_of(self.in_per_group) if self.binary else self.in_per_group
+        return self.tiled_channels * self.kernel[0] * self.kernel[1] * per_position
 
     @property
     def weight_shape(self) -> Tuple[int, int, int, int]:
@@ -139,7 +143,7 @@ class LayerSpec:
         return cls(**data)
 
     def to_ints(self) -> Tuple[int, ...]:
-        """The 14 numbers that stand for it in the custom op."""
+        """The numbers that stand for it in the custom op, named and ordered by :data:`INT_NAMES`."""
         return (int(self.binary), self.in_channels, self.out_channels, self.groups, *self.kernel, *self.stride,
                 *self.padding, *self.dilation, int(self.shortcut), int(self.activation))
 

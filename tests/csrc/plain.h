@@ -1,4 +1,4 @@
-// One layer of a chain in plain loops: what every path must compute, to the last bit.
+// One layer of a chain in plain loops: what every instruction set must compute, to the last bit.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -47,7 +47,7 @@ inline Map run_plain(const NbLayer& l, const Map& in, std::vector<int32_t>& dots
   Map out(in.batch, out_size(in.height, l.kernel_h, l.stride_h, l.pad_h, l.dilation_h),
           out_size(in.width, l.kernel_w, l.stride_w, l.pad_w, l.dilation_w), l.out_channels);
   const int64_t ins = l.in_channels / l.groups, outs = l.out_channels / l.groups, words = (ins + 31) / 32;
-  const int64_t tiles = (outs + 31) / 32, taps = l.kernel_h * l.kernel_w;
+  const int64_t tiles = (outs + 31) / 32, positions = l.kernel_h * l.kernel_w;
   dots.assign(out.values.size(), 0);
   const auto value = [&](int64_t n, int64_t y, int64_t x, int64_t o) {
     const int64_t g = o / outs, tile = g * tiles + o % outs / 32, lane = o % outs % 32;
@@ -56,16 +56,16 @@ inline Map run_plain(const NbLayer& l, const Map& in, std::vector<int32_t>& dots
     int32_t dot = 0;
     float sum = 0;
     for (int64_t i = 0; i < ins; ++i)
-      for (int64_t tap = 0; tap < taps; ++tap) {
-        const int64_t iy = y * l.stride_h - l.pad_h + tap / l.kernel_w * l.dilation_h;
-        const int64_t ix = x * l.stride_w - l.pad_w + tap % l.kernel_w * l.dilation_w;
+      for (int64_t position = 0; position < positions; ++position) {
+        const int64_t iy = y * l.stride_h - l.pad_h + position / l.kernel_w * l.dilation_h;
+        const int64_t ix = x * l.stride_w - l.pad_w + position % l.kernel_w * l.dilation_w;
         if (iy < 0 || iy >= in.height || ix < 0 || ix >= in.width) continue;
         const float from = in.at(n, iy, ix, g * ins + i);
         if (l.binary) {
-          const uint32_t word = bits[((tile * taps + tap) * words + i / 32) * 32 + lane];
+          const uint32_t word = bits[((tile * positions + position) * words + i / 32) * 32 + lane];
           dot += (from + l.sign_shift[g * ins + i] >= 0) == bool(word >> i % 32 & 1) ? 1 : -1;
         } else {
-          sum += reals[(tile * ins * taps + i * taps + tap) * 32 + lane] * from;
+          sum += reals[(tile * ins * positions + i * positions + position) * 32 + lane] * from;
         }
       }
     dots[out.place(n, y, x, o)] = dot;

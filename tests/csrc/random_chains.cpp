@@ -1,4 +1,4 @@
-// Runs random chains on every path of this machine and compares all outputs with plain loops, bit by bit.
+// Runs random chains on every instruction set of this machine and compares all outputs with plain loops, bit by bit.
 //
 // Built with sanitizers it is also a search for overruns: every buffer has exactly the size that kernels.h states and
 // begins at a multiple of 4 bytes, no more.
@@ -11,11 +11,11 @@
 
 #include "plain.h"
 
-NB_API const char* nb_path(int index);
-NB_API int nb_run(const char* path_name, const NbLayer* layers, int count, const NbInput* input, float* const* taps,
+NB_API const char* nb_isa(int index);
+NB_API int nb_run(const char* isa_name, const NbLayer* layers, int count, const NbInput* input, float* const* outputs,
                   int32_t* dots, int64_t* sums, int threads);
 NB_API void nb_free_workspaces();
-NB_API int64_t nb_peak(const char* path_name, int64_t rounds);
+NB_API int64_t nb_peak(const char* isa_name, int64_t rounds);
 
 namespace {
 
@@ -106,8 +106,8 @@ const float* fill(Random& random, Layer& layer, int64_t size, bool quarters) {
 // Weights as kernels.h lays them out, zeros where a tile has no channels or a word no bits; `negative`: all bits are 0.
 void fill_weight(Random& random, Layer& layer, bool negative) {
   NbLayer& l = layer.c;
-  const int64_t ins = l.in_channels / l.groups, outs = l.out_channels / l.groups, taps = l.kernel_h * l.kernel_w;
-  const int64_t tiles = (outs + 31) / 32, words = (ins + 31) / 32, rows = taps * (l.binary ? words : ins);
+  const int64_t ins = l.in_channels / l.groups, outs = l.out_channels / l.groups, positions = l.kernel_h * l.kernel_w;
+  const int64_t tiles = (outs + 31) / 32, words = (ins + 31) / 32, rows = positions * (l.binary ? words : ins);
   const auto exists = [&](int64_t i) { return i / (rows * 32) % tiles * 32 + i % 32 < outs; };
   const int64_t size = l.groups * tiles * rows * 32;
   if (!l.binary) {
@@ -124,7 +124,7 @@ void fill_weight(Random& random, Layer& layer, bool negative) {
     data[i] = exists(i) && !negative ? random.word() & (bits == 32 ? ~0u : (1u << bits) - 1) : 0;
   }
   l.weight = data;
-  if (l.kernel_h == 1 && l.kernel_w == 1 && l.pad_h == 0 && l.pad_w == 0) return;  // needs no tap_counts
+  if (l.kernel_h == 1 && l.kernel_w == 1 && l.pad_h == 0 && l.pad_w == 0) return;  // needs no position_counts
   const int64_t tiled = l.groups * tiles * 32, columns = l.kernel_w + 1;
   layer.counts.emplace_back(random, (l.kernel_h + 1) * columns * tiled);
   int32_t* counts = layer.counts.back().get();
@@ -133,13 +133,13 @@ void fill_weight(Random& random, Layer& layer, bool negative) {
       for (int64_t x = 1; x < columns; ++x) {
         int32_t ones = 0;
         for (int64_t w = 0; w < words; ++w)
-          ones += __builtin_popcount(data[((c / 32 * taps + (y - 1) * l.kernel_w + x - 1) * words + w) * 32 + c % 32]);
+          ones += __builtin_popcount(data[((c / 32 * positions + (y - 1) * l.kernel_w + x - 1) * words + w) * 32 + c % 32]);
         const auto sum = [&](int64_t dy, int64_t dx) -> int32_t& {
           return counts[((y - dy) * columns + x - dx) * tiled + c];
         };
         sum(0, 0) = ones + sum(1, 0) + sum(0, 1) - sum(1, 1);
       }
-  l.tap_counts = counts;
+  l.position_counts = counts;
 }
 
 void fill_layer(Random& random, Layer& layer, bool negative) {
@@ -171,20 +171,20 @@ class Case {
   }
 
   // Returns a sentence about the first difference, or nothing.
-  std::string check(const char* path, int threads) {
+  std::string check(const char* isa, int threads) {
     std::vector<Buffer<float>> outputs;
     for (const Map& map : expected_) outputs.emplace_back(random_, int64_t(map.values.size()));
     Buffer<int32_t> dots(random_, int64_t(dots_.size()));
-    std::vector<float*> taps;
-    for (const auto& output : outputs) taps.push_back(output.get());
+    std::vector<float*> pointers;
+    for (const auto& output : outputs) pointers.push_back(output.get());
     std::vector<NbLayer> chain;
     for (const Layer& layer : layers_) chain.push_back(layer.c);
     const auto run = [&](int32_t* wanted, int64_t* wanted_sums) {
-      return nb_run(path, chain.data(), int(chain.size()), &source_, taps.data(), wanted, wanted_sums, threads);
+      return nb_run(isa, chain.data(), int(chain.size()), &source_, pointers.data(), wanted, wanted_sums, threads);
     };
     if (const int code = run(nullptr, nullptr)) return "nb_run gave code " + std::to_string(code);
     for (size_t i = 0; i < outputs.size(); ++i)
-      if (std::memcmp(taps[i], expected_[i].values.data(), outputs[i].size() * sizeof(float)))
+      if (std::memcmp(pointers[i], expected_[i].values.data(), outputs[i].size() * sizeof(float)))
         return "output " + std::to_string(i) + " differs";
     if (!chain.back().binary) return "";
     if (const int code = run(dots.get(), nullptr)) return "nb_run gave code " + std::to_string(code);
@@ -212,7 +212,7 @@ class Case {
       std::printf("  %s %d -> %d, groups %d, kernel %d x %d, stride %d x %d, padding %d x %d, dilation %d x %d",
                   l.binary ? "binary" : "float", l.in_channels, l.out_channels, l.groups, l.kernel_h, l.kernel_w,
                   l.stride_h, l.stride_w, l.pad_h, l.pad_w, l.dilation_h, l.dilation_w);
-      std::printf("%s%s, tap %d\n", l.shortcut ? ", shortcut" : "", l.slope ? ", activation" : "", l.tap);
+      std::printf("%s%s, output %d\n", l.shortcut ? ", shortcut" : "", l.slope ? ", activation" : "", l.output);
     }
   }
 
@@ -225,9 +225,9 @@ class Case {
       }
       fill_layer(random_, layer, opposite_ && i == 0);
       map = run_plain(layer.c, map, dots_);
-      layer.c.tap = -1;
+      layer.c.output = -1;
       if (i + 1 == count || random_.chance(25)) {
-        layer.c.tap = int(expected_.size());
+        layer.c.output = int(expected_.size());
         expected_.push_back(map);
       }
       layers_.push_back(std::move(layer));
@@ -276,17 +276,17 @@ int main(int argc, char** argv) {
   const int count = argc > 1 ? std::atoi(argv[1]) : 1000;
   const int first = argc > 2 ? std::atoi(argv[2]) : 0;
   std::string names;
-  for (int i = 0; const char* path = nb_path(i); ++i) {
-    names += (i ? ", " : "") + std::string(path);
-    if (nb_peak(path, 3) <= 0) return std::printf("nb_peak of %s did nothing\n", path), 1;
+  for (int i = 0; const char* isa = nb_isa(i); ++i) {
+    names += (i ? ", " : "") + std::string(isa);
+    if (nb_peak(isa, 3) <= 0) return std::printf("nb_peak of %s did nothing\n", isa), 1;
   }
   for (int seed = first; seed < first + count; ++seed) {
     Case chain(seed);
-    for (int i = 0; const char* path = nb_path(i); ++i)
+    for (int i = 0; const char* isa = nb_isa(i); ++i)
       for (int threads : {1, 3}) {
-        const std::string problem = chain.check(path, threads);
+        const std::string problem = chain.check(isa, threads);
         if (problem.empty()) continue;
-        std::printf("chain %d on %s with %d threads: %s\n", seed, path, threads, problem.c_str());
+        std::printf("chain %d on %s with %d threads: %s\n", seed, isa, threads, problem.c_str());
         chain.print();
         return 1;
       }

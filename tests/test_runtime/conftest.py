@@ -1,22 +1,22 @@
-"""What the runtime's tests share: every path of this machine."""
+"""What the runtime's tests share: every instruction set of this machine."""
 
 import pytest
 import torch
 
-from nasbnn_det.runtime import PATH_VARIABLE, available_paths
+from nasbnn_det.runtime import ISA_VARIABLE, available_isas
 
 
-@pytest.fixture(params=available_paths())
-def path(request, monkeypatch):
-    """Runs a test once on each path."""
-    monkeypatch.setenv(PATH_VARIABLE, request.param)
+@pytest.fixture(params=available_isas())
+def isa(request, monkeypatch):
+    """Runs a test once on each instruction set."""
+    monkeypatch.setenv(ISA_VARIABLE, request.param)
     return request.param
 
 
 @pytest.fixture
-def on_path(monkeypatch):
-    """``on_path(NAME)`` chooses the path from there on."""
-    return lambda name: monkeypatch.setenv(PATH_VARIABLE, name)
+def on_isa(monkeypatch):
+    """``on_isa(NAME)`` chooses the instruction set from there on."""
+    return lambda name: monkeypatch.setenv(ISA_VARIABLE, name)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Packed chains against the float modules they were made of, and all paths against each other to the last bit."""
+"""Packed chains against the float modules they were made of, and all instruction sets against each other to the last bit."""
 import copy
 
 import numpy as np
@@ -8,7 +8,7 @@ from shaken_network import shake
 from torch import nn
 
 from nasbnn_det.binary import BinaryBlock, BinaryConv2d, BinaryConvModule, QuantConv2d, Stem
-from nasbnn_det.runtime import PackedChain, available_paths, pack
+from nasbnn_det.runtime import PackedChain, available_isas, pack
 from nasbnn_det.runtime.ops import as_arguments, packed_chain, run_chain
 from nasbnn_det.runtime.pack import pack_layers
 
@@ -34,7 +34,7 @@ def differences(model, x):
     BinaryConvModule(33, 33, 3, groups=11), BinaryConvModule(8, 8, 3, dilation=3), BinaryBlock(48, 96, 5, 2, 2, 3),
     BinaryConvModule(6, 6, 3, groups=6), BinaryConvModule(9, 4, 7, 2), Stem(3, 24), Stem(5, 40, 1)], ids=repr)
 @pytest.mark.parametrize('size', [(1, 1), (7, 10), (33, 17)])
-def test_a_brick_agrees_with_its_float_form(brick, size, path):
+def test_a_brick_agrees_with_its_float_form(brick, size, isa):
     brick = nn.Sequential(shake(copy.deepcopy(brick)))
     torch.manual_seed(0)
     channels = brick[0].conv.in_channels if hasattr(brick[0], 'conv') else brick[0].conv1.conv.in_channels
@@ -47,29 +47,29 @@ def test_a_brick_agrees_with_its_float_form(brick, size, path):
 
 @pytest.mark.parametrize('size', [(32, 32), (45, 31), (5, 3)])
 @pytest.mark.parametrize('batch', [1, 3])
-def test_all_paths_give_the_same_bits(size, batch, on_path, two_threads):
+def test_all_instruction_sets_give_the_same_bits(size, batch, on_isa, two_threads):
     torch.manual_seed(0)
-    chain = PackedChain(pack_layers([shake(network())]), taps=[0, 3, 5, 9])
+    chain = PackedChain(pack_layers([shake(network())]), outputs=[0, 3, 5, 9])
     x = torch.randn(batch, 3, *size)
-    first, *others = available_paths()
-    on_path(first)
+    first, *others = available_isas()
+    on_isa(first)
     want = chain(x)
     for name in others:
-        on_path(name)
+        on_isa(name)
         for got, expected in zip(chain(x), want):
             # The stem sums real numbers; the kernels all in the same order, PyTorch in another.
             assert torch.equal(got, expected) if name != 'reference' else (got - expected).abs().max() < 1e-3
 
 
-def test_binary_layers_equal_the_reference_to_the_last_bit(on_path):
+def test_binary_layers_equal_the_reference_to_the_last_bit(on_isa):
     torch.manual_seed(0)
     layers = pack_layers([shake(network())])[1:]
-    chain = PackedChain(layers, taps=list(range(len(layers))))
+    chain = PackedChain(layers, outputs=list(range(len(layers))))
     x = torch.randn(2, 24, 19, 26)
-    on_path('reference')
+    on_isa('reference')
     want = chain(x)
-    for name in available_paths()[:-1]:
-        on_path(name)
+    for name in available_isas()[:-1]:
+        on_isa(name)
         assert all(torch.equal(got, expected) for got, expected in zip(chain(x), want)), name
 
 
@@ -93,7 +93,7 @@ def test_threads_do_not_change_a_bit(threads):
         torch.set_num_threads(before)
 
 
-def test_layouts_of_the_input_do_not_matter(path):
+def test_layouts_of_the_input_do_not_matter(isa):
     chain = PackedChain(pack_layers([shake(nn.Sequential(BinaryConvModule(8, 12), BinaryConvModule(12, 12, 1)))]))
     torch.manual_seed(0)
     x = torch.randn(2, 8, 9, 6)
@@ -114,7 +114,7 @@ def test_a_copied_chain_runs_after_the_original_is_gone():
 
 
 def test_what_a_chain_keeps_follows_sizes_and_weights():
-    chain, other = (PackedChain(pack_layers([shake(network())]), taps=[2, 6]) for _ in range(2))
+    chain, other = (PackedChain(pack_layers([shake(network())]), outputs=[2, 6]) for _ in range(2))
     large, small = torch.randn(2, 3, 32, 40), torch.randn(1, 3, 17, 9)
     for x in (large, small, large):
         for got, want in zip(chain(x), run_chain(x, chain.described())):
@@ -129,7 +129,7 @@ def test_what_a_chain_keeps_follows_sizes_and_weights():
     assert not torch.equal(chain(large)[0], other(large)[0])
 
 
-def test_lone_convolutions(path):
+def test_lone_convolutions(isa):
     torch.manual_seed(0)
     model = nn.Sequential(BinaryConv2d(20, 12, 3, 2, 1, bias=True), nn.ReLU(), QuantConv2d(12, 7, 1))
     model[0].sign.bias.data.normal_()
@@ -155,15 +155,15 @@ def test_a_network_without_binary_layers_is_refused():
         pack(nn.Sequential(nn.Conv2d(3, 8, 3)))
 
 
-def test_an_unknown_path_is_refused(monkeypatch):
-    monkeypatch.setenv('NASBNN_DET_PATH', 'altivec')
+def test_an_unknown_instruction_set_is_refused(monkeypatch):
+    monkeypatch.setenv('NASBNN_DET_ISA', 'altivec')
     chain = PackedChain(pack_layers([BinaryConvModule(8, 8).eval()]))
     with pytest.raises(ValueError, match='this machine can run'):
         chain(torch.zeros(1, 8, 4, 4))
 
 
 def test_the_operator_has_a_shape_function_and_exports():
-    chain = PackedChain(pack_layers([shake(network())]), taps=[2, 6])
+    chain = PackedChain(pack_layers([shake(network())]), outputs=[2, 6])
     x = torch.randn(1, 3, 32, 40)
     tensors, ints = as_arguments(chain.described())
     torch.library.opcheck(packed_chain, (x, tensors, ints), test_utils=('test_schema', 'test_faketensor'))
@@ -172,7 +172,7 @@ def test_the_operator_has_a_shape_function_and_exports():
         assert torch.equal(got, want)
 
 
-def test_evaluating_with_other_memory_gives_the_same(path):
+def test_evaluating_with_other_memory_gives_the_same(isa):
     layers = PackedChain(pack_layers([shake(nn.Sequential(BinaryConvModule(8, 12)))])).described()
     x = torch.randn(2, 8, 6, 7)
     want, = run_chain(x, layers)
@@ -186,7 +186,7 @@ def test_evaluating_with_other_memory_gives_the_same(path):
     assert torch.equal(got, want)
 
 
-def test_random_chains_agree_on_all_paths(on_path):
+def test_random_chains_agree_on_all_instruction_sets(on_isa):
     rng = np.random.default_rng(0)
     torch.manual_seed(0)
     for _ in range(30):
@@ -199,8 +199,8 @@ def test_random_chains_agree_on_all_paths(on_path):
             channels = out
         chain = PackedChain(pack_layers([shake(nn.Sequential(*bricks))]))
         x = torch.randn(int(rng.integers(1, 4)), bricks[0].conv.in_channels, *(int(n) for n in rng.integers(1, 20, 2)))
-        on_path('reference')
+        on_isa('reference')
         want = chain(x)
-        for name in available_paths()[:-1]:
-            on_path(name)
+        for name in available_isas()[:-1]:
+            on_isa(name)
             assert torch.equal(chain(x), want), (name, chain, x.shape)

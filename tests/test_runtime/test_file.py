@@ -57,7 +57,7 @@ def rewrite(source, target, change):
     return target
 
 
-def test_a_file_brings_the_network_back(net, file, path):
+def test_a_file_brings_the_network_back(net, file, isa):
     x = torch.randn(2, 3, 21, 30)
     want = pack(net)(x)
     loaded = load_packed(file)
@@ -66,7 +66,7 @@ def test_a_file_brings_the_network_back(net, file, path):
     assert loaded.chains['towers.0'].layers[0].weight is loaded.chains['towers.1'].layers[0].weight
 
 
-def test_chains_keep_their_taps(tmp_path):
+def test_chains_keep_their_outputs(tmp_path):
     from nasbnn_det.runtime.pack import pack_layers
     network = shake(nn.Sequential(Stem(3, 8), BinaryBlock(8, 16, 3), BinaryBlock(16, 8, 3)))
     chain = PackedChain(pack_layers([network]), [0, 2, 3])
@@ -110,7 +110,7 @@ def test_what_is_no_packed_file_is_refused(file, tmp_path):
 def test_another_version_and_a_wrong_checksum_are_named(file, tmp_path):
     target = tmp_path / 'v.safetensors'
     rewrite(file, target, lambda header, tensors: header.update(version=7))
-    with pytest.raises(ValueError, match='has format version 7; this release reads version 1'):
+    with pytest.raises(ValueError, match='has format version 7; this release reads version 2'):
         load_packed(target)
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
@@ -121,8 +121,8 @@ def test_another_version_and_a_wrong_checksum_are_named(file, tmp_path):
 
 @pytest.mark.parametrize('change, message', [
     (lambda h, t: h.update(chains={}), 'it describes no chains'),
-    (lambda h, t: h['chains']['backbone'].update(taps=[5, 1]), 'taps are'),
-    (lambda h, t: h['chains']['backbone'].update(taps=['x']), 'allowed are null and a list'),
+    (lambda h, t: h['chains']['backbone'].update(outputs=[5, 1]), 'outputs are'),
+    (lambda h, t: h['chains']['backbone'].update(outputs=['x']), 'allowed are null and a list'),
     (lambda h, t: h['chains']['backbone']['layers'].pop(), 'weights too many'),
     (lambda h, t: h['chains']['backbone']['layers'][0].update(out_channels=10**9), 'allowed are integers from 1 to 16384'),
     (lambda h, t: h['chains']['backbone']['layers'][0].update(kernel=[31, 31], out_channels=16384, in_channels=16384),
@@ -220,7 +220,7 @@ def test_descriptions_with_random_values_are_refused_or_run(file, tmp_path):
             if rng.random() < 0.2:
                 header[str(rng.choice(['chains', 'version', 'classes']))] = random_value(rng)
             elif rng.random() < 0.2:
-                chain[str(rng.choice(['layers', 'taps']))] = random_value(rng)
+                chain[str(rng.choice(['layers', 'outputs']))] = random_value(rng)
             else:
                 layer = chain['layers'][rng.integers(len(chain['layers']))]
                 layer[str(rng.choice(['weight', 'in_channels', 'out_channels', 'groups', 'kernel', 'stride', 'padding',

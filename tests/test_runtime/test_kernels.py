@@ -1,10 +1,10 @@
-"""Integer dot products equal the float reference exactly, for random shapes on every path."""
+"""Integer dot products equal the float reference exactly, for random shapes on every instruction set."""
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from nasbnn_det.runtime import LayerSpec, PackedLayer, available_paths
+from nasbnn_det.runtime import LayerSpec, PackedLayer, available_isas
 from nasbnn_det.runtime.ops import run_dots, run_sums
 from nasbnn_det.runtime.spec import LayerSpec as Spec
 
@@ -40,37 +40,37 @@ def random_case(rng: np.random.Generator):
     return spec, x, weight, shift
 
 
-def check_case(rng: np.random.Generator, on_path) -> None:
+def check_case(rng: np.random.Generator, on_isa) -> None:
     spec, x, weight, shift = random_case(rng)
     ones = torch.ones(spec.out_channels)
     layer = PackedLayer(spec, weight, ones, ones, shift)
     signs = torch.where(x + shift.view(-1, 1, 1) >= 0, 1.0, -1.0)
     want = F.conv2d(signs, torch.where(weight, 1.0, -1.0), None, spec.stride, spec.padding, spec.dilation, spec.groups)
-    for name in available_paths():
-        on_path(name)
+    for name in available_isas():
+        on_isa(name)
         dots = run_dots(x, spec, layer.tensors())
-        assert torch.equal(dots, want.int()), f'{spec} on {tuple(x.shape)}, path {name}'
+        assert torch.equal(dots, want.int()), f'{spec} on {tuple(x.shape)}, {name}'
         _, sums = run_sums(x, [(spec, layer.tensors(), -1)])
-        assert torch.equal(sums[0], want.long().sum((0, 2, 3))), f'{spec} on {tuple(x.shape)}, path {name}'
-        assert torch.equal(sums[1], want.long().square().sum((0, 2, 3))), f'{spec} on {tuple(x.shape)}, path {name}'
+        assert torch.equal(sums[0], want.long().sum((0, 2, 3))), f'{spec} on {tuple(x.shape)}, {name}'
+        assert torch.equal(sums[1], want.long().square().sum((0, 2, 3))), f'{spec} on {tuple(x.shape)}, {name}'
 
 
 @pytest.mark.parametrize('seed', range(4))
-def test_dot_products_are_exact(seed, on_path, two_threads):
+def test_dot_products_are_exact(seed, on_isa, two_threads):
     rng = np.random.default_rng(seed)
     for _ in range(30):
-        check_case(rng, on_path)
+        check_case(rng, on_isa)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('seed', range(100, 110))
-def test_dot_products_of_thousands_of_shapes_are_exact(seed, on_path, two_threads):
+def test_dot_products_of_thousands_of_shapes_are_exact(seed, on_isa, two_threads):
     rng = np.random.default_rng(seed)
     for _ in range(500):
-        check_case(rng, on_path)
+        check_case(rng, on_isa)
 
 
-def test_the_sign_of_zero_is_plus_one(path):
+def test_the_sign_of_zero_is_plus_one(isa):
     spec = LayerSpec('binary', 2, 1)
     weight = torch.ones(1, 2, 1, 1, dtype=torch.bool)
     layer = PackedLayer(spec, weight, torch.ones(1), torch.zeros(1), torch.tensor([0.0, -1.0]))

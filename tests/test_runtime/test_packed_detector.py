@@ -18,7 +18,7 @@ from shaken_network import shake
 from nasbnn_det.apis import PackedDetector
 from nasbnn_det.deploy.packing import pack_checkpoint, read_preprocessing
 from nasbnn_det.registry import MODELS
-from nasbnn_det.runtime import available_paths, load_packed, save_packed
+from nasbnn_det.runtime import available_isas, load_packed, save_packed
 from nasbnn_det.runtime.preprocess import Preprocessing
 from nasbnn_det.supernet import recalibrate_bn
 
@@ -73,7 +73,7 @@ def same_detections(found, want):
         assert (near & ((found.scores - want.scores[i]).abs() < 1e-3)).any(), i
 
 
-def test_a_file_alone_finds_what_mmdetection_finds(trained, tiny_shapes, path):
+def test_a_file_alone_finds_what_mmdetection_finds(trained, tiny_shapes, isa):
     cfg, model, folder = trained
     detector = PackedDetector(folder / 'd.safetensors')
     assert detector.classes == tuple(CLASSES)
@@ -119,11 +119,11 @@ def test_it_runs_without_mmdetection_and_draws(trained, tiny_shapes, tmp_path):
 
 def test_without_a_compiler_the_reference_runs_with_one_warning(trained, tiny_shapes, tmp_path):
     image = shapes_images(tiny_shapes)[0]
-    script = (f'from nasbnn_det.runtime import PackedDetector, current_path\n'
+    script = (f'from nasbnn_det.runtime import PackedDetector, current_isa\n'
               f'd = PackedDetector({str(trained[2] / "d.safetensors")!r})\n'
-              f'a = d({str(image)!r}); b = d({str(image)!r})\nprint(current_path(), *a.scores.tolist())')
+              f'a = d({str(image)!r}); b = d({str(image)!r})\nprint(current_isa(), *a.scores.tolist())')
     import os
-    env = {**os.environ, 'CXX': 'no-such-compiler', 'XDG_CACHE_HOME': str(tmp_path), 'NASBNN_DET_PATH': ''}
+    env = {**os.environ, 'CXX': 'no-such-compiler', 'XDG_CACHE_HOME': str(tmp_path), 'NASBNN_DET_ISA': ''}
     done = subprocess.run([sys.executable, '-c', script], cwd=ROOT, capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count('UserWarning: the packed kernels are not available') == 1
@@ -211,5 +211,5 @@ def test_tools_pack_and_evaluate(trained, tiny_shapes, tmp_path):
         run('tools/test.py', CONFIG, checkpoint, '--work-dir', tmp_path / 'test')
         metrics.append(json.loads((tmp_path / 'test' / 'result.json').read_text())['metrics'])
     assert metrics[1]['coco/bbox_mAP'] == pytest.approx(metrics[0]['coco/bbox_mAP'], abs=0.02)
-    if len(available_paths()) > 1:
-        assert available_paths()[-1] == 'reference'
+    if len(available_isas()) > 1:
+        assert available_isas()[-1] == 'reference'

@@ -16,7 +16,7 @@ def subnet():
     return extract_subnet(supernet, Arch.random(supernet.space, np.random.default_rng(0)))
 
 
-def test_recalibration_and_logits_agree_with_the_float_form(subnet, path):
+def test_recalibration_and_logits_agree_with_the_float_form(subnet, isa):
     plain, packed = InferenceSubnet(copy.deepcopy(subnet)), PackedInferenceSubnet(subnet)
     batches = [torch.randn(6, 3, 48, 48) for _ in range(2)]
     plain.recalibrate(batches)

@@ -1,4 +1,4 @@
-"""The kernels under AddressSanitizer and UBSan, and the NEON path in an emulator.
+"""The kernels under AddressSanitizer and UBSan, and the NEON ones in an emulator.
 
 What ``make sanitize`` and ``make neon`` do, with fewer chains.
 """

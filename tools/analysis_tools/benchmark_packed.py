@@ -22,13 +22,13 @@ from torch import Tensor, nn
 
 from nasbnn_det.cli import run_tool
 from nasbnn_det.runtime import (
-    PATH_VARIABLE,
+    ISA_VARIABLE,
     LayerSpec,
     PackedChain,
     PackedFile,
     PackedLayer,
-    available_paths,
-    current_path,
+    available_isas,
+    current_isa,
     load_packed,
     pack,
     save_packed,
@@ -92,11 +92,11 @@ def on_threads(count: int, run: Callable[[], object]) -> Callable[[], object]:
 
 
 @contextmanager
-def path(name: str) -> Iterator[None]:
-    before = os.environ.get(PATH_VARIABLE)
-    os.environ[PATH_VARIABLE] = name
+def isa(name: str) -> Iterator[None]:
+    before = os.environ.get(ISA_VARIABLE)
+    os.environ[ISA_VARIABLE] = name
     yield
-    os.environ.pop(PATH_VARIABLE) if before is None else os.environ.update({PATH_VARIABLE: before})
+    os.environ.pop(ISA_VARIABLE) if before is None else os.environ.update({ISA_VARIABLE: before})
 
 
 def in_turn(runs: Dict[str, Callable[[], object]], rounds: int) -> Dict[str, float]:
@@ -268,8 +268,8 @@ def main() -> None:
         detector, ssdlite = detector_pair(model, image)
         times.update(in_turn(dict(detector=detector, ssdlite=ssdlite), args.rounds))
         times.update(in_turn(onnx_runs(backbone, image, args.threads), args.rounds))
-        if 'avx2' in available_paths():
-            with path('avx2'):
+        if 'avx2' in available_isas():
+            with isa('avx2'):
                 times['packed_avx2'] = in_turn(dict(run=runs['packed']), args.rounds)['run']
     times.update(in_turn({f'packed_{count}_threads': on_threads(count, runs['packed']) for count in (1, args.threads)},
                          args.rounds))
@@ -288,7 +288,7 @@ def main() -> None:
         memory_share=memory['packed'] / memory['float'],
         seconds=times, binary_macs_per_second=share, memory_bytes=memory,
         config=args.config, size=args.size, memory_size=args.memory_size, threads=args.threads, rounds=args.rounds,
-        cpu=cpu_name(), path=current_path(), torch=torch.__version__)))
+        cpu=cpu_name(), isa=current_isa(), torch=torch.__version__)))
 
 
 if __name__ == '__main__':

@@ -22,7 +22,7 @@ from nasbnn_det.arch import Arch, load_arch
 from nasbnn_det.cli import run_tool
 from nasbnn_det.costs import count_ops
 from nasbnn_det.engine.evaluation.subnet_evaluator import SubnetEvaluator
-from nasbnn_det.runtime import current_path
+from nasbnn_det.runtime import current_isa
 from nasbnn_det.supernet import InferenceSubnet, PackedInferenceSubnet, Supernet, extract_subnet
 
 
@@ -93,7 +93,7 @@ def main() -> None:
     candidate, reference = map(statistics.median, times)
     size = tuple(images[0].shape[2:])
     print(json.dumps(dict(
-        packed=current_path() if args.packed else None, candidate_seconds=candidate, resnet18_seconds=reference,
+        packed=current_isa() if args.packed else None, candidate_seconds=candidate, resnet18_seconds=reference,
         ratio=candidate / reference,
         images=sum(map(len, images)), input_size=size, ops_m=count_ops(arch, size, classes).ops / 1e6,
         ops_m_224=count_ops(arch, (224, 224), 1000).ops / 1e6, threads=args.threads, rounds=args.rounds,

@@ -8,67 +8,62 @@
 
 namespace {
 
-bool runs_here(const Path* path) {
-#if defined(NB_X86)
-  if (path == &kPathAvx512)
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512vpopcntdq");
-  if (path == &kPathAvx2) return __builtin_cpu_supports("avx2");
-#endif
-  return true;
-}
+struct Choice {
+  const Isa* isa;
+  bool (*runs_here)();
+};
 
-const Path* const kPaths[] = {
-#if defined(NB_X86)
-    &kPathAvx512, &kPathAvx2,
-#elif defined(NB_ARM)
-    &kPathNeon,
-#endif
-    &kPathPortable,
+const Choice kChoices[] = {
+#define NB_ISA(name, machine, flags, runs_here) NB_ON_##machine({&isa_##name, [] { return bool(runs_here); }}, )
+#include "isas.h"
+#undef NB_ISA
 };
 
 }  // namespace
 
-const Path* path_at(int index) {
-  for (const Path* path : kPaths)
-    if (runs_here(path) && index-- == 0) return path;
+const Isa* isa_at(int index) {
+  for (const Choice& choice : kChoices)
+    if (choice.runs_here() && index-- == 0) return choice.isa;
   return nullptr;
 }
 
-const Path* find_path(const char* name) {
-  for (int i = 0; const Path* path = path_at(i); ++i)
-    if (std::strcmp(path->name, name) == 0) return path;
+const Isa* find_isa(const char* name) {
+  for (int i = 0; const Isa* isa = isa_at(i); ++i)
+    if (std::strcmp(isa->name, name) == 0) return isa;
   return nullptr;
 }
 
-// Name of the index-th path of this machine, best first; null behind the last.
-NB_API const char* nb_path(int index) {
-  const Path* path = path_at(index);
-  return path ? path->name : nullptr;
+// Name of the index-th instruction set of this machine, best first; null after the last.
+NB_API const char* nb_isa(int index) {
+  const Isa* isa = isa_at(index);
+  return isa ? isa->name : nullptr;
 }
+
+// Bytes of the structs that the caller fills in, so that it can check its own description of them.
+NB_API int64_t nb_layer_size() { return sizeof(NbLayer); }
+NB_API int64_t nb_input_size() { return sizeof(NbInput); }
 
 NB_API void nb_use_openmp(void* parallel, void* thread_number) { use_openmp(parallel, thread_number); }
 
 // Gives back the memory kept between calls.
 NB_API void nb_free_workspaces() { drop_workspaces(); }
 
-// 0, or 1: no such path, 2: out of memory. The caller has checked sizes and pointers. With `dots` or `sums`, the last layer gives
-// its bare dot products there, or the sums of these and of their squares, instead of its map.
-NB_API int nb_run(const char* path_name, const NbLayer* layers, int count, const NbInput* input, float* const* taps,
+// 0, or 1: no such instruction set, 2: out of memory. The caller has checked sizes and pointers. With `dots` or `sums`, the
+// last layer gives its plain dot products there, or the sums of these and of their squares, instead of its map.
+NB_API int nb_run(const char* isa_name, const NbLayer* layers, int count, const NbInput* input, float* const* outputs,
                   int32_t* dots, int64_t* sums, int threads) {
-  const Path* path = find_path(path_name);
-  if (!path) return 1;
+  const Isa* isa = find_isa(isa_name);
+  if (!isa) return 1;
   try {
-    run_chain(layers, count, *input, taps, {dots, sums}, threads, *path);
+    run_chain(layers, count, *input, outputs, {dots, sums}, threads, *isa);
   } catch (const std::bad_alloc&) {
     return 2;
   }
   return 0;
 }
 
-// Binary multiply-accumulates done by `rounds` rounds on registers alone; 0: no such path.
-NB_API int64_t nb_peak(const char* path_name, int64_t rounds) {
-  const Path* path = find_path(path_name);
-  return path ? path->peak(rounds) : 0;
+// Binary multiply-accumulates done by `rounds` rounds on registers alone; 0: no such instruction set.
+NB_API int64_t nb_peak(const char* isa_name, int64_t rounds) {
+  const Isa* isa = find_isa(isa_name);
+  return isa ? isa->peak(rounds) : 0;
 }

@@ -5,11 +5,11 @@
 namespace {
 
 // Where the pixels of a band begin in a layer's output and in what its shortcut reads.
-void place_pixels(const Plan& plan, const Pass& p, int i, const Tables& tables, bool dots, Prepared& out) {
+void place_pixels(const Plan& plan, const Pass& p, int i, const PixelTables& tables, bool dots, LayerTables& out) {
   const NbLayer& l = plan.layer(i);
   const bool head = i == p.first, last = i + 1 == p.last;
-  const bool bare = dots && i + 1 == plan.count(), whole = l.tap >= 0 || (last && p.output) || bare;
-  const int64_t stride = whole && l.tap < 0 && !bare ? p.output_stride : l.out_channels;
+  const bool to_dots = dots && i + 1 == plan.count(), whole = l.output >= 0 || (last && p.output) || to_dots;
+  const int64_t stride = whole && l.output < 0 && !to_dots ? p.output_stride : l.out_channels;
   for (int64_t pixel : whole ? tables.map : tables.position) out.out_at.push_back(pixel * stride);
   const bool made = l.in_channels > l.out_channels || (head && l.stride_h > 1);
   const int64_t channels = made ? std::min(l.in_channels, l.out_channels) : head ? p.input_stride : 0;
@@ -18,10 +18,10 @@ void place_pixels(const Plan& plan, const Pass& p, int i, const Tables& tables, 
 
 }  // namespace
 
-Tables make_tables(const Plan& plan, const Pass& p, int64_t images) {
+PixelTables make_tables(const Plan& plan, const Pass& p, int64_t images) {
   const NbLayer& l = plan.head(p);
   const int64_t image = l.binary ? plan.bit_image_stride(p) : l.in_channels * l.kernel_h * plan.padded_width(p);
-  Tables t;
+  PixelTables t;
   // The rows of a map lie one after another, its images one map apart.
   for (int64_t i = 0; i < images; ++i)
     for (int64_t x = 0; x < p.out.width; ++x) {
@@ -32,8 +32,8 @@ Tables make_tables(const Plan& plan, const Pass& p, int64_t images) {
   return t;
 }
 
-Prepared prepare(const Plan& plan, const Pass& p, int i, const Tables& tables, bool dots) {
-  Prepared out;
+LayerTables prepare(const Plan& plan, const Pass& p, int i, const PixelTables& tables, bool dots) {
+  LayerTables out;
   const NbLayer& l = plan.layer(i);
   const bool head = i == p.first;
   const int64_t per_group = l.in_channels / l.groups;
@@ -81,7 +81,7 @@ void make_bases(const Plan& plan, const Pass& p, int64_t from, int64_t to, Rows&
   const int64_t channels = tiled_channels(l), per_group = l.in_channels / l.groups, width = p.out.width;
   float* base = rows.base;
   std::fill_n(base, channels, 0.5f * float((to - from) * l.kernel_w * per_group));
-  auto counts = [&](int64_t ky, int64_t kx) { return l.tap_counts + (ky * (l.kernel_w + 1) + kx) * channels; };
+  auto counts = [&](int64_t ky, int64_t kx) { return l.position_counts + (ky * (l.kernel_w + 1) + kx) * channels; };
   for (int64_t x = 0; x < width; ++x) {
     const int64_t left = x * l.stride_w - l.pad_w;
     int64_t first = 0, end = l.kernel_w;
@@ -91,7 +91,7 @@ void make_bases(const Plan& plan, const Pass& p, int64_t from, int64_t to, Rows&
     if (first == 0 && end == l.kernel_w) continue;
     rows.bases[x] = base += channels;
     const float half = 0.5f * float((to - from) * (end - first) * per_group);
-    // Ones in all columns, less those inside; in a rectangle of taps they are a sum of four corners.
+    // Ones in all columns, less those inside; in a rectangle of positions they are a sum of four corners.
     const int32_t *whole = counts(to, l.kernel_w), *above = counts(from, l.kernel_w);
     const int32_t *right = counts(to, end), *above_right = counts(from, end);
     const int32_t *lower = counts(to, first), *above_left = counts(from, first);

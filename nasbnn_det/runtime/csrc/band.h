@@ -6,7 +6,7 @@
 #include "plan.h"
 
 // What all rows of a layer share.
-struct Prepared {
+struct LayerTables {
   std::vector<int32_t> offsets;
   std::vector<float> threshold;       // the next layer's sign is +1 from here on; in this layer's tiles
   std::vector<float> base;            // 1 x 1 layers inside a pass: half the dot product where no bit differs
@@ -15,7 +15,7 @@ struct Prepared {
 };
 
 // Where the pixels of a band stand, relative to its first image's row.
-struct Tables {
+struct PixelTables {
   std::vector<int64_t> position, map, head;  // in the band; in a map of the pass's output; in the first layer's input
 };
 
@@ -59,11 +59,11 @@ struct RowSizes {
   }
 };
 
-Tables make_tables(const Plan& plan, const Pass& p, int64_t images);
-Prepared prepare(const Plan& plan, const Pass& p, int layer, const Tables& tables, bool dots);
+PixelTables make_tables(const Plan& plan, const Pass& p, int64_t images);
+LayerTables prepare(const Plan& plan, const Pass& p, int layer, const PixelTables& tables, bool dots);
 RowSizes row_sizes(const Plan& plan, const Pass& p, int64_t images);
 
-// Columns of a kernel that lie outside the image meet zero words there, so their popcount is that of the weight's taps:
+// Columns of a kernel that lie outside the image meet zero words there, so their popcount is that of the weight:
 // base holds what that adds, and counts the bits that take part; half of both. Of kernel rows [from, to).
 void make_bases(const Plan& plan, const Pass& p, int64_t from, int64_t to, Rows& rows);
 

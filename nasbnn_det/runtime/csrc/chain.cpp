@@ -12,16 +12,16 @@ constexpr int64_t kBand = 40;  // pixels a worker computes at once, from several
 
 class Runner {
  public:
-  Runner(const Plan& plan, const NbInput& input, float* const* taps, Bare bare, int threads, const Path& path,
-         Workspace& space)
-      : plan_(plan), input_(input), taps_(taps), bare_(bare), threads_(threads), path_(path), space_(space),
-        sums_(bare.sums ? 2 * tiled_channels(last_layer()) * threads : 0) {}
+  Runner(const Plan& plan, const NbInput& input, float* const* outputs, Accumulators wanted, int threads,
+         const Isa& isa, Workspace& space)
+      : plan_(plan), input_(input), outputs_(outputs), wanted_(wanted), threads_(threads), isa_(isa), space_(space),
+        sums_(wanted.sums ? 2 * tiled_channels(last_layer()) * threads : 0) {}
 
   void run() {
     const auto& passes = plan_.passes();
     if (plan_.layer(0).binary) pack_input(passes[0]);
     for (size_t i = 0; i < passes.size(); ++i) run_pass(passes[i], i + 1 < passes.size() ? &passes[i + 1] : nullptr);
-    if (bare_.sums) add_up();
+    if (wanted_.sums) add_up();
   }
 
  private:
@@ -33,7 +33,7 @@ class Runner {
       uint32_t* words = scratch + worker * row;
       const float* x = p.input + int64_t(index) * p.in.width * l.in_channels;
       for (int64_t i = 0; i < p.in.width; ++i)
-        path_.pack_pixel(x + i * l.in_channels, l.sign_shift, l.in_channels, words + i * natural);
+        isa_.pack_pixel(x + i * l.in_channels, l.sign_shift, l.in_channels, words + i * natural);
       regroup(words, natural, p.in.width, l.pad_w, plan_.right_pad(p), l,
               plan_.bit_row(p, index / p.in.height, index % p.in.height), plan_.bit_group_stride(p));
     });
@@ -45,19 +45,19 @@ class Runner {
   void add_up() const {
     const NbLayer& l = last_layer();
     const int64_t outputs = l.out_channels / l.groups, tiled = ceil_div(outputs, kTile) * kTile;
-    std::fill_n(bare_.sums, 2 * l.out_channels, 0);
+    std::fill_n(wanted_.sums, 2 * l.out_channels, 0);
     for (int64_t part = 0; part < 2 * threads_; ++part)
       for (int64_t c = 0; c < l.out_channels; ++c)
-        bare_.sums[part % 2 * l.out_channels + c] += sums_[part * tiled_channels(l) + c / outputs * tiled + c % outputs];
+        wanted_.sums[part % 2 * l.out_channels + c] += sums_[part * tiled_channels(l) + c / outputs * tiled + c % outputs];
   }
 
   void run_pass(const Pass& p, const Pass* next) {
     // As many images at once as fill a band, as long as every worker gets some bands.
     int64_t images = std::min(input_.batch, ceil_div(kBand, p.out.width));
     while (images > 1 && p.out.height * ceil_div(input_.batch, images) < 4 * threads_) images = (images + 1) / 2;
-    const Tables tables = make_tables(plan_, p, images);
-    std::vector<Prepared> prepared;
-    for (int i = p.first; i < p.last; ++i) prepared.push_back(prepare(plan_, p, i, tables, bare_.dots != nullptr));
+    const PixelTables tables = make_tables(plan_, p, images);
+    std::vector<LayerTables> prepared;
+    for (int i = p.first; i < p.last; ++i) prepared.push_back(prepare(plan_, p, i, tables, wanted_.dots != nullptr));
     const RowSizes sizes = row_sizes(plan_, p, images);
     char* memory = space_.workers.get<char>(sizes.bytes() * threads_);
     std::vector<Rows> workers;
@@ -70,7 +70,7 @@ class Runner {
   }
 
   // Row y of some images, through all layers of a pass.
-  void run_band(const Pass& p, const Pass* next, const std::vector<Prepared>& prepared, const Tables& tables, Rows& rows,
+  void run_band(const Pass& p, const Pass* next, const std::vector<LayerTables>& prepared, const PixelTables& tables, Rows& rows,
                 int worker, int64_t image, int64_t images, int64_t y) {
     const int64_t width = p.out.width, row_pixel = (image * p.out.height + y) * width;
     const float* map = nullptr;       // what the layer before this one left
@@ -78,7 +78,7 @@ class Runner {
     const uint32_t* signs = nullptr;  // likewise, natural order
     for (int i = p.first; i < p.last; ++i) {
       const NbLayer& l = plan_.layer(i);
-      const Prepared& ready = prepared[i - p.first];
+      const LayerTables& ready = prepared[i - p.first];
       const bool head = i == p.first, last = i + 1 == p.last;
       Row row{};
       row.groups = l.groups;
@@ -95,20 +95,20 @@ class Runner {
       if (!head) point_input(l, map, map_at, signs, rows, row);
       else if (l.binary) binary_head(p, rows, image, y, row);
       else float_head(p, rows, image, images, y, row);
-      const bool bare = (bare_.dots || bare_.sums) && i + 1 == plan_.count();
-      if (bare_.dots && bare) row.dots = bare_.dots + row_pixel * l.out_channels;
-      if (bare_.sums && bare) row.sums = sums_.data() + worker * 2 * tiled_channels(l);
-      if (l.shortcut && !bare) {
+      const bool accumulators = (wanted_.dots || wanted_.sums) && i + 1 == plan_.count();
+      if (wanted_.dots && accumulators) row.dots = wanted_.dots + row_pixel * l.out_channels;
+      if (wanted_.sums && accumulators) row.sums = sums_.data() + worker * 2 * tiled_channels(l);
+      if (l.shortcut && !accumulators) {
         row.shortcut_channels = std::min(l.in_channels, l.out_channels);
         row.shortcut_at = ready.shortcut_at.data();
         if (head) head_shortcut(p, rows, image, images, y, row);
         else point_shortcut(l, map, map_at, rows, row);
       }
 
-      if (l.tap >= 0) row.out = taps_[l.tap] + row_pixel * l.out_channels;
+      if (l.output >= 0) row.out = outputs_[l.output] + row_pixel * l.out_channels;
       else if (last && p.output) row.out = p.output + row_pixel * p.output_stride;
       else if (!last && plan_.is_read(i)) row.out = map == rows.maps[0] ? rows.maps[1] : rows.maps[0];
-      row.out_in_map = row.out && (l.tap >= 0 || last);
+      row.out_in_map = row.out && (l.output >= 0 || last);
       row.shortcut_in_map = head && row.shortcut && row.shortcut != rows.shortcut;
       const bool writes_signs = !ready.threshold.empty();
       if (writes_signs) {
@@ -116,7 +116,7 @@ class Runner {
         row.sign_words = ceil_div(l.out_channels, 32);
         row.signs = signs == rows.natural[0] ? rows.natural[1] : rows.natural[0];
       }
-      (l.binary ? path_.binary_row : path_.float_row)(row);
+      (l.binary ? isa_.binary_row : isa_.float_row)(row);
       if (writes_signs && last)
         for (int64_t n = 0; n < images; ++n)
           regroup(row.signs + n * width * row.sign_words, row.sign_words, width, plan_.head(*next).pad_w,
@@ -196,7 +196,7 @@ class Runner {
     row.shortcut = x;
     if (l.stride_h == 1 && l.in_channels <= l.out_channels) return;
     for (int64_t n = 0; n < images; ++n)
-      path_.shortcut_row(x + n * p.in.area() * p.input_stride, p.input_stride,
+      isa_.shortcut_row(x + n * p.in.area() * p.input_stride, p.input_stride,
                          int(std::min<int64_t>(l.stride_h, p.in.height - top)), int(p.in.width), l.in_channels, l.stride_h,
                          int(p.out.width), l.out_channels, int(ceil_div(l.in_channels, l.out_channels)), rows.pixel,
                          rows.shortcut + n * p.out.width * row.shortcut_channels);
@@ -210,27 +210,27 @@ class Runner {
       return;
     }
     for (int p = 0; p < row.pixels; ++p)
-      path_.shortcut_row(map + map_at[p], 0, 1, 1, l.in_channels, 1, 1, l.out_channels,
+      isa_.shortcut_row(map + map_at[p], 0, 1, 1, l.in_channels, 1, 1, l.out_channels,
                          int(ceil_div(l.in_channels, l.out_channels)), rows.pixel, rows.shortcut + p * l.out_channels);
     row.shortcut = rows.shortcut;
   }
 
   const Plan& plan_;
   NbInput input_;
-  float* const* taps_;
-  Bare bare_;
+  float* const* outputs_;
+  Accumulators wanted_;
   int threads_;
-  const Path& path_;
+  const Isa& isa_;
   Workspace& space_;
   std::vector<int64_t> sums_;  // each worker's own
 };
 
 }  // namespace
 
-void run_chain(const NbLayer* layers, int count, const NbInput& input, float* const* taps, Bare bare, int threads,
-               const Path& path) {
+void run_chain(const NbLayer* layers, int count, const NbInput& input, float* const* outputs, Accumulators wanted,
+               int threads, const Isa& isa) {
   auto space = take_workspace();
-  const Plan plan(layers, count, input, taps, *space);
-  Runner(plan, input, taps, bare, threads > 1 ? threads : 1, path, *space).run();
+  const Plan plan(layers, count, input, outputs, *space);
+  Runner(plan, input, outputs, wanted, threads > 1 ? threads : 1, isa, *space).run();
   return_workspace(std::move(space));
 }

@@ -12,12 +12,6 @@
 #define NB_API extern "C" __attribute__((visibility("default")))
 #endif
 
-#if defined(__x86_64__) || defined(_M_X64)
-#define NB_X86
-#elif defined(__aarch64__)
-#define NB_ARM
-#endif
-
 constexpr int kTile = 32;  // output channels of a tile, and bits of a word
 
 extern "C" {
@@ -28,11 +22,11 @@ struct NbLayer {
   int32_t in_channels, out_channels, groups;
   int32_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
   int32_t shortcut;           // 1: the input, pooled and its channels repeated or folded, is added
-  int32_t tap;                // index of the output tensor that receives this layer's map, -1: none
+  int32_t output;             // index of the output tensor that receives this layer's map, -1: none
   const void* weight;         // binary: uint32 [groups][tiles][kernel_h * kernel_w * words][32], bit 1 is weight +a,
                               // words = ceil(in_channels / groups / 32); float: [groups][tiles][in * kh * kw][32]
-  const int32_t* tap_counts;  // binary, kernel above 1: [kernel_h + 1][kernel_w + 1][groups * tiles * 32], ones in the
-                              // first rows and columns of the kernel
+  const int32_t* position_counts;  // binary, kernel above 1: [kernel_h + 1][kernel_w + 1][groups * tiles * 32], ones in
+                                   // the first rows and columns of the kernel
   const float* sign_shift;    // binary: [in_channels]
   const float* scale;         // [groups * tiles * 32]
   const float* shift;         // likewise

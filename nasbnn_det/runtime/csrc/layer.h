@@ -39,8 +39,8 @@ struct Row {
   int64_t sign_words;
 };
 
-// One implementation of the kernels, for one instruction set.
-struct Path {
+// The kernels for one instruction set; isas.h lists them.
+struct Isa {
   const char* name;
   void (*binary_row)(const Row&);
   void (*float_row)(const Row&);
@@ -54,12 +54,5 @@ struct Path {
   // Binary multiply-accumulates of `rounds` rounds of xor, popcount and add on registers alone.
   int64_t (*peak)(int64_t rounds);
 };
-
-#if defined(NB_X86)
-extern const Path kPathAvx512, kPathAvx2;
-#elif defined(NB_ARM)
-extern const Path kPathNeon;
-#endif
-extern const Path kPathPortable;
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }

@@ -1,12 +1,13 @@
 #include "parallel.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <thread>
-#include <vector>
 
 namespace {
 
@@ -15,29 +16,20 @@ using OpenmpThread = int (*)();
 OpenmpParallel openmp_parallel = nullptr;
 OpenmpThread openmp_thread = nullptr;
 
-// Threads that wait for one job after another. One job at a time; a second caller waits.
+// Threads that wait for one job after another, until the process ends. One job at a time; a second caller waits.
 class Pool {
  public:
-  ~Pool() {
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      stop_ = true;
-    }
-    wake_.notify_all();
-    for (auto& thread : threads_) thread.join();
-  }
-
   void run(int workers, const std::function<void(int)>& job) {
     std::lock_guard<std::mutex> one_job(jobs_);
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      while (int(threads_.size()) < workers - 1) {
-        const int worker = int(threads_.size()) + 1;
-        threads_.emplace_back([this, worker, seen = round_] { serve(worker, seen); });
+      while (threads_ < workers - 1) {
+        std::thread([this, worker = threads_ + 1, seen = round_] { serve(worker, seen); }).detach();
+        ++threads_;
       }
       job_ = &job;
       workers_ = workers;
-      running_ = int(threads_.size());
+      running_ = threads_;
       ++round_;
     }
     wake_.notify_all();
@@ -50,8 +42,7 @@ class Pool {
   void serve(int worker, int64_t seen) {
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
-      wake_.wait(lock, [&] { return stop_ || round_ != seen; });
-      if (stop_) return;
+      wake_.wait(lock, [&] { return round_ != seen; });
       seen = round_;
       const auto* job = worker < workers_ ? job_ : nullptr;
       lock.unlock();
@@ -63,12 +54,20 @@ class Pool {
 
   std::mutex jobs_, mutex_;
   std::condition_variable wake_, done_;
-  std::vector<std::thread> threads_;
   const std::function<void(int)>* job_ = nullptr;
-  int workers_ = 0, running_ = 0;
+  int threads_ = 0, workers_ = 0, running_ = 0;
   int64_t round_ = 0;
-  bool stop_ = false;
 };
+
+Pool* pool = new Pool;
+
+// No thread but the caller's lives on in a forked process, in none of the pools: there, the kernels begin with a new one.
+void forget_threads() {
+  openmp_parallel = nullptr;
+  pool = new Pool;
+}
+
+const int registered = pthread_atfork(nullptr, nullptr, forget_threads);
 
 void run_workers(int threads, const std::function<void(int)>& job) {
   if (threads <= 1) return job(0);
@@ -76,8 +75,7 @@ void run_workers(int threads, const std::function<void(int)>& job) {
     auto enter = [](void* data) { (*static_cast<const std::function<void(int)>*>(data))(openmp_thread()); };
     return openmp_parallel(enter, const_cast<std::function<void(int)>*>(&job), unsigned(threads), 0);
   }
-  static Pool pool;
-  pool.run(threads, job);
+  pool->run(threads, job);
 }
 
 struct alignas(64) Range {

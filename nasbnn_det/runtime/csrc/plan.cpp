@@ -12,22 +12,22 @@ int64_t out_size(int64_t size, int kernel, int stride, int pad, int dilation) {
   return (size + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1;
 }
 
-struct Taps {
+struct Positions {
   int from, to, pad;
 };
 
-// The taps of a kernel, along one side, that meet a pixel anywhere on a small map; all of them where cropping has no use.
-Taps useful_taps(int kernel, int stride, int pad, int dilation, int64_t in, int64_t out) {
-  const Taps all{0, kernel, pad};
+// The positions of a kernel, along one side, that meet a pixel anywhere on a small map; all where cropping has no use.
+Positions useful_positions(int kernel, int stride, int pad, int dilation, int64_t in, int64_t out) {
+  const Positions all{0, kernel, pad};
   if (in > int64_t(dilation) * (kernel - 1)) return all;
-  auto meets = [&](int tap) {
+  auto meets = [&](int position) {
     for (int64_t i = 0; i < out; ++i) {
-      const int64_t at = i * stride - pad + tap * dilation;
+      const int64_t at = i * stride - pad + position * dilation;
       if (at >= 0 && at < in) return true;
     }
     return false;
   };
-  Taps found = all;
+  Positions found = all;
   while (found.from < found.to && !meets(found.from)) ++found.from;
   while (found.to > found.from && !meets(found.to - 1)) --found.to;
   found.pad = pad - found.from * dilation;
@@ -36,14 +36,14 @@ Taps useful_taps(int kernel, int stride, int pad, int dilation, int64_t in, int6
 
 }  // namespace
 
-Plan::Plan(const NbLayer* layers, int count, const NbInput& input, float* const* taps, Workspace& space)
+Plan::Plan(const NbLayer* layers, int count, const NbInput& input, float* const* outputs, Workspace& space)
     : layers_(layers, layers + count), size_{input.height, input.width}, batch_(input.batch) {
   group();
-  place(input, taps, space);
+  place(input, outputs, space);
 }
 
 bool Plan::is_read(int i) const {
-  if (layers_[i].tap >= 0) return true;
+  if (layers_[i].output >= 0) return true;
   return i + 1 < count() && (layers_[i + 1].shortcut || !layers_[i + 1].binary);
 }
 
@@ -64,8 +64,8 @@ void Plan::group() {
 }
 
 void Plan::crop(NbLayer& l, Size in, Size out) {
-  const Taps rows = useful_taps(l.kernel_h, l.stride_h, l.pad_h, l.dilation_h, in.height, out.height);
-  const Taps columns = useful_taps(l.kernel_w, l.stride_w, l.pad_w, l.dilation_w, in.width, out.width);
+  const Positions rows = useful_positions(l.kernel_h, l.stride_h, l.pad_h, l.dilation_h, in.height, out.height);
+  const Positions columns = useful_positions(l.kernel_w, l.stride_w, l.pad_w, l.dilation_w, in.width, out.width);
   const int kernel_h = rows.to - rows.from, kernel_w = columns.to - columns.from;
   if (kernel_h == l.kernel_h && kernel_w == l.kernel_w) return;
   const int64_t row = words_of(l) * kTile, channels = tiled_channels(l);
@@ -77,7 +77,7 @@ void Plan::crop(NbLayer& l, Size in, Size out) {
       weight.insert(weight.end(), begin, begin + kernel_w * row);
     }
   std::vector<int32_t> counts;
-  auto inside = [&](int y, int x) { return l.tap_counts + (int64_t(y) * (l.kernel_w + 1) + x) * channels; };
+  auto inside = [&](int y, int x) { return l.position_counts + (int64_t(y) * (l.kernel_w + 1) + x) * channels; };
   for (int y = rows.from; y <= rows.to; ++y)
     for (int x = columns.from; x <= columns.to; ++x)
       for (int64_t c = 0; c < channels; ++c)
@@ -86,7 +86,7 @@ void Plan::crop(NbLayer& l, Size in, Size out) {
   owned_.push_back(std::move(weight));
   l.weight = owned_.back().data();
   owned_.push_back(std::move(counts));
-  l.tap_counts = owned_.back().data();
+  l.position_counts = owned_.back().data();
   l.kernel_h = kernel_h;
   l.kernel_w = kernel_w;
   l.pad_h = rows.pad;
@@ -103,7 +103,7 @@ bool Plan::fits_in_place(const Pass& p) const {
 
 // A map lives in an output tensor, in place of its pass's input, or in the other of two blocks. Maps in the same place
 // have the pixel stride of the widest one.
-void Plan::place(const NbInput& input, float* const* taps, Workspace& space) {
+void Plan::place(const NbInput& input, float* const* outputs, Workspace& space) {
   const bool channels_last = input.stride_c == 1 && input.stride_w == input.channels &&
                              input.stride_h == input.width * input.channels &&
                              input.stride_n == input.height * input.stride_h;
@@ -111,7 +111,7 @@ void Plan::place(const NbInput& input, float* const* taps, Workspace& space) {
   std::vector<int> blocks(count, -1);  // of each pass's output; -1: not ours
   std::vector<int64_t> strides(count);
   int64_t sizes[2] = {0, 0}, bit_sizes[2] = {0, 0};
-  auto is_ours = [&](int i) { return is_read(passes_[i].last - 1) && layers_[passes_[i].last - 1].tap < 0; };
+  auto is_ours = [&](int i) { return is_read(passes_[i].last - 1) && layers_[passes_[i].last - 1].output < 0; };
   for (int i = 0, end; i < count; i = end) {
     end = i + 1;
     strides[i] = layers_[passes_[i].last - 1].out_channels;
@@ -134,7 +134,7 @@ void Plan::place(const NbInput& input, float* const* taps, Workspace& space) {
     const NbLayer& last = layers_[p.last - 1];
     p.input = i ? passes_[i - 1].output : channels_last ? input.data : nullptr;
     p.input_stride = i ? passes_[i - 1].output_stride : input.channels;
-    p.output = last.tap >= 0 ? taps[last.tap] : blocks[i] >= 0 ? maps[blocks[i]] : nullptr;
+    p.output = last.output >= 0 ? outputs[last.output] : blocks[i] >= 0 ? maps[blocks[i]] : nullptr;
     p.output_stride = strides[i];
     p.bits = bits[i % 2];
   }

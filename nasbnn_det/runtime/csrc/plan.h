@@ -27,7 +27,7 @@ inline int64_t tiled_channels(const NbLayer& l) { return l.groups * ceil_div(l.o
 
 class Plan {
  public:
-  Plan(const NbLayer* layers, int count, const NbInput& input, float* const* taps, Workspace& space);
+  Plan(const NbLayer* layers, int count, const NbInput& input, float* const* outputs, Workspace& space);
 
   // Does anybody read the float map of layer i?
   bool is_read(int i) const;
@@ -54,7 +54,7 @@ class Plan {
   void group();
   void crop(NbLayer& l, Size in, Size out);
   bool fits_in_place(const Pass& p) const;
-  void place(const NbInput& input, float* const* taps, Workspace& space);
+  void place(const NbInput& input, float* const* outputs, Workspace& space);
 
   std::vector<NbLayer> layers_;
   std::vector<std::vector<int32_t>> owned_;  // weights and counts of cropped kernels

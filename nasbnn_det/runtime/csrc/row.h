@@ -1,8 +1,8 @@
-// The row kernels, written once; each path instantiates them with its own Simd in its own translation unit.
+// The row kernels, written once; each instruction set instantiates them with its own Simd in its own translation unit.
 #pragma once
 #include <algorithm>
 
-#include "finish.h"
+#include "epilogue.h"
 #include "layer.h"
 #include "shortcut.h"
 #include "simd.h"
@@ -34,7 +34,7 @@ void binary_block(const Row& r, const Tile& t, int pixel) {
                              static_cast<const uint32_t*>(r.weight) + t.at / kTile * r.tile_stride, counts);
   const float* const* const base = r.base + pixel;
   const int64_t at = t.at;
-  finish<Simd, P, V>(r, t, pixel, 2.f, [&](auto p, auto v) NB_INLINED {
+  epilogue<Simd, P, V>(r, t, pixel, 2.f, [&](auto p, auto v) NB_INLINED {
     return load<Floats>(base[p] + at + v * Simd::kFloats) - __builtin_convertvector(counts[p][v], Floats);
   });
 }
@@ -54,7 +54,7 @@ void float_block(const Row& r, const Tile& t, int pixel) {
       repeat<P>([&](auto p) NB_INLINED { sums[p][v] += w * inputs[p][offset]; });
     });
   }
-  finish<Simd, P, V>(r, t, pixel, 1.f, [&](auto p, auto v) NB_INLINED { return sums[p][v]; });
+  epilogue<Simd, P, V>(r, t, pixel, 1.f, [&](auto p, auto v) NB_INLINED { return sums[p][v]; });
 }
 
 // Calls block(first pixel, P, V) over a row, in near-equal blocks of at most kMost pixels, P and V as types: V vectors are half
@@ -100,7 +100,7 @@ void binary_row(const Row& r) {
 template <class Simd>
 void float_row(const Row& r) {
   if (r.signs) std::fill_n(r.signs, r.pixels * r.sign_words, 0u);
-  in_blocks<Simd, Simd::kRealPixels>(r, [&](const Tile& t, int pixel, auto pixels, auto vectors) {
+  in_blocks<Simd, Simd::kFloatPixels>(r, [&](const Tile& t, int pixel, auto pixels, auto vectors) {
     float_block<Simd, decltype(pixels)::value, decltype(vectors)::value>(r, t, pixel);
   });
 }
@@ -116,7 +116,7 @@ void pack_pixel(const float* x, const float* shift, int64_t count, uint32_t* wor
 }
 
 template <class Simd>
-constexpr Path make_path(const char* name) {
+constexpr Isa make_isa(const char* name) {
   return {name, binary_row<Simd>, float_row<Simd>, shortcut_row, pack_pixel<Simd>, Simd::peak};
 }
 

@@ -1,5 +1,5 @@
 // Shortcuts that change the map: the input is averaged over windows where a layer strides, and over channels where it has
-// fewer outputs than inputs. Plain loops, which each path compiles for its own instruction set.
+// fewer outputs than inputs. Plain loops, compiled once for each instruction set.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -15,8 +15,8 @@ inline void average(const float* x, int64_t pixel_stride, int64_t row_stride, in
     return;
   }
   std::copy_n(x, channels, out);
-  for (int tap = 1; tap < rows * columns; ++tap) {
-    const float* next = x + tap / columns * row_stride + tap % columns * pixel_stride;
+  for (int pixel = 1; pixel < rows * columns; ++pixel) {
+    const float* next = x + pixel / columns * row_stride + pixel % columns * pixel_stride;
     for (int i = 0; i < channels; ++i) out[i] += next[i];
   }
   if (rows * columns > 1)

@@ -1,9 +1,9 @@
-// Vectors. Each path has a Simd of its own, and the kernels are written once for any of them.
+// Vectors. Each instruction set has a Simd of its own, and the kernels are written once for any of them.
 //
 // A Simd offers:
 //   Floats, Ints, Longs            vectors of kFloats numbers each, as vector types of the compiler; a machine's vector of floats
 //   kPixels                        pixels that a block of popcounts covers at most
-//   kRealPixels                    likewise for real weights
+//   kFloatPixels                    likewise for real weights
 //   count<P, V>(...)               differing bits of P pixels and the first V vectors of a tile's output channels
 //   at_least(a, b)                 one bit per pair of numbers, 1 where a >= b; x + shift >= 0 is the same as x >= -shift
 //   load_some(p, n)                the first n <= kFloats numbers, zeros behind them

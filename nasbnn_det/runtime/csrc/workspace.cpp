@@ -1,5 +1,7 @@
 #include "workspace.h"
 
+#include <pthread.h>
+
 #include <mutex>
 #include <vector>
 
@@ -7,6 +9,11 @@ namespace {
 
 std::mutex spaces_mutex;
 std::vector<std::unique_ptr<Workspace>> spaces;
+
+void lock() { spaces_mutex.lock(); }
+void unlock() { spaces_mutex.unlock(); }
+// A forked process never finds the list half changed or locked for ever.
+const int registered = pthread_atfork(lock, unlock, unlock);
 
 }  // namespace
 

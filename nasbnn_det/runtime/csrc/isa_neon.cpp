@@ -1,6 +1,7 @@
 // NEON counts the bits of bytes; sums of bytes are widened before they can overflow.
 #include <arm_neon.h>
 
+#include "dispatch.h"
 #include "row.h"
 
 namespace {
@@ -10,7 +11,7 @@ struct Neon {
   typedef int32_t Ints __attribute__((vector_size(16)));
   typedef int64_t Longs __attribute__((vector_size(32)));  // as many numbers
   static constexpr int kFloats = 4;
-  static constexpr int kRealPixels = 2;
+  static constexpr int kFloatPixels = 2;
   static constexpr int kPixels = 4;
   static constexpr int64_t kByteRounds = 31;  // a byte counts at most 8 a round
 
@@ -80,4 +81,4 @@ struct Neon {
 
 }  // namespace
 
-const Path kPathNeon = make_path<Neon>("neon");
+const Isa isa_neon = make_isa<Neon>("neon");

@@ -15,7 +15,7 @@ inline void put_bits(uint32_t* words, int64_t channel, uint32_t bits, int n) {
 }
 
 // What follows the convolution, as far as it is known for a whole row. The usual forms have an output.
-enum class Form { kGeneral, kSums, kDots, kBare, kPlain, kSigns, kShortcut, kShortcutSigns };
+enum class Form { kGeneral, kSums, kDots, kAffine, kPlain, kSigns, kShortcut, kShortcutSigns };
 
 // 32 output channels of a group, of which `channels` exist.
 struct Tile {
@@ -34,16 +34,16 @@ inline Form form_of(const Row& r, const Tile& t) {
   if (r.sums) return Form::kSums;
   if (r.dots) return whole ? Form::kDots : Form::kGeneral;
   if (!r.out || wraps || !whole) return Form::kGeneral;
-  if (!e.slope) return r.shortcut || e.threshold ? Form::kGeneral : Form::kBare;
+  if (!e.slope) return r.shortcut || e.threshold ? Form::kGeneral : Form::kAffine;
   if (r.shortcut) return e.threshold ? Form::kShortcutSigns : Form::kShortcut;
   return e.threshold ? Form::kSigns : Form::kPlain;
 }
 
 // Everything behind the convolution for P pixels and V vectors of channels: scale, shift, shortcut, PReLU, output and the
 // signs that the next layer reads. `sums(p, v)` is what the convolution gave, over `factor`. Multiplications and additions
-// are rounded one by one (no contraction), so that all paths and the PyTorch reference agree to the last bit.
+// are rounded one by one (no contraction), so that all instruction sets and the PyTorch reference agree to the last bit.
 template <class Simd, int P, int V, bool kActivation, bool kShortcut, bool kSigns, class Sums>
-NB_INLINE void finish_usual(const Row& r, const Tile& t, int pixel, float factor, Sums sums) {
+NB_INLINE void epilogue_usual(const Row& r, const Tile& t, int pixel, float factor, Sums sums) {
   using Floats = typename Simd::Floats;
   // Copies: the compiler can't know that no output overwrites the originals.
   const Epilogue e = r.epilogue;
@@ -78,7 +78,7 @@ NB_INLINE void finish_usual(const Row& r, const Tile& t, int pixel, float factor
 
 // The same in any case.
 template <class Simd, int P, int V>
-void finish_general(const Row& r, const Tile& t, int pixel, float factor, const typename Simd::Floats (&sums)[P][V]) {
+void epilogue_general(const Row& r, const Tile& t, int pixel, float factor, const typename Simd::Floats (&sums)[P][V]) {
   using Floats = typename Simd::Floats;
   using Ints = typename Simd::Ints;
   const Epilogue& e = r.epilogue;
@@ -112,7 +112,7 @@ void finish_general(const Row& r, const Tile& t, int pixel, float factor, const 
 
 // Instead of everything else, the sums of dot products over all pixels. They are whole numbers, so any order gives the same.
 template <class Simd, int P, int V, class Sums>
-NB_INLINE void finish_sums(const Row& r, const Tile& t, float factor, Sums sums) {
+NB_INLINE void epilogue_sums(const Row& r, const Tile& t, float factor, Sums sums) {
   using Ints = typename Simd::Ints;
   using Longs = typename Simd::Longs;
   repeat<V>([&](auto v) NB_INLINED {
@@ -130,7 +130,7 @@ NB_INLINE void finish_sums(const Row& r, const Tile& t, float factor, Sums sums)
 }
 
 template <class Simd, int P, int V, class Sums>
-NB_INLINE void finish_dots(const Row& r, const Tile& t, int pixel, float factor, Sums sums) {
+NB_INLINE void epilogue_dots(const Row& r, const Tile& t, int pixel, float factor, Sums sums) {
   using Ints = typename Simd::Ints;
   const int64_t* const out_at = r.out_at + pixel;
   int32_t* const out = r.dots + t.channel;
@@ -143,20 +143,20 @@ NB_INLINE void finish_dots(const Row& r, const Tile& t, int pixel, float factor,
 }
 
 template <class Simd, int P, int V, class Sums>
-NB_INLINE void finish(const Row& r, const Tile& t, int pixel, float factor, Sums sums) {
+NB_INLINE void epilogue(const Row& r, const Tile& t, int pixel, float factor, Sums sums) {
   switch (t.form) {
-    case Form::kShortcutSigns: return finish_usual<Simd, P, V, true, true, true>(r, t, pixel, factor, sums);
-    case Form::kShortcut: return finish_usual<Simd, P, V, true, true, false>(r, t, pixel, factor, sums);
-    case Form::kSigns: return finish_usual<Simd, P, V, true, false, true>(r, t, pixel, factor, sums);
-    case Form::kPlain: return finish_usual<Simd, P, V, true, false, false>(r, t, pixel, factor, sums);
-    case Form::kBare: return finish_usual<Simd, P, V, false, false, false>(r, t, pixel, factor, sums);
-    case Form::kSums: return finish_sums<Simd, P, V>(r, t, factor, sums);
-    case Form::kDots: return finish_dots<Simd, P, V>(r, t, pixel, factor, sums);
+    case Form::kShortcutSigns: return epilogue_usual<Simd, P, V, true, true, true>(r, t, pixel, factor, sums);
+    case Form::kShortcut: return epilogue_usual<Simd, P, V, true, true, false>(r, t, pixel, factor, sums);
+    case Form::kSigns: return epilogue_usual<Simd, P, V, true, false, true>(r, t, pixel, factor, sums);
+    case Form::kPlain: return epilogue_usual<Simd, P, V, true, false, false>(r, t, pixel, factor, sums);
+    case Form::kAffine: return epilogue_usual<Simd, P, V, false, false, false>(r, t, pixel, factor, sums);
+    case Form::kSums: return epilogue_sums<Simd, P, V>(r, t, factor, sums);
+    case Form::kDots: return epilogue_dots<Simd, P, V>(r, t, pixel, factor, sums);
     case Form::kGeneral: break;
   }
   typename Simd::Floats all[P][V];
   repeat<P>([&](auto p) NB_INLINED { repeat<V>([&](auto v) NB_INLINED { all[p][v] = sums(p, v); }); });
-  finish_general<Simd, P, V>(r, t, pixel, factor, all);
+  epilogue_general<Simd, P, V>(r, t, pixel, factor, all);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // Plain C++ for any machine.
+#include "dispatch.h"
 #include "row.h"
 
 namespace {
@@ -8,7 +9,7 @@ struct Portable {
   typedef int32_t Ints __attribute__((vector_size(16)));
   typedef int64_t Longs __attribute__((vector_size(32)));  // as many numbers
   static constexpr int kFloats = 4;
-  static constexpr int kRealPixels = 2;
+  static constexpr int kFloatPixels = 2;
   static constexpr int kPixels = 4;
 
   static inline uint32_t ones(uint32_t x) {
@@ -67,4 +68,4 @@ struct Portable {
 
 }  // namespace
 
-const Path kPathPortable = make_path<Portable>("portable");
+const Isa isa_portable = make_isa<Portable>("portable");

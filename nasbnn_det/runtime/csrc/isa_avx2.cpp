@@ -1,6 +1,7 @@
 // AVX2 has no popcount: a table of 16 nibbles by shuffle, sums of bytes that are widened before they can overflow.
 #include <immintrin.h>
 
+#include "dispatch.h"
 #include "row.h"
 
 namespace {
@@ -10,7 +11,7 @@ struct Avx2 {
   typedef int32_t Ints __attribute__((vector_size(32)));
   typedef int64_t Longs __attribute__((vector_size(64)));  // as many numbers
   static constexpr int kFloats = 8;
-  static constexpr int kRealPixels = 2;
+  static constexpr int kFloatPixels = 2;
   static constexpr int kPixels = 4;
   static constexpr int64_t kByteRounds = 31;  // a byte counts at most 8 a round
 
@@ -92,4 +93,4 @@ struct Avx2 {
 
 }  // namespace
 
-const Path kPathAvx2 = make_path<Avx2>("avx2");
+const Isa isa_avx2 = make_isa<Avx2>("avx2");

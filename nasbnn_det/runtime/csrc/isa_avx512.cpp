@@ -1,6 +1,7 @@
 // AVX-512 with VPOPCNTDQ: 16 words of 32 bits at once. A block is 5 pixels x 32 channels, its sums stay in registers.
 #include <immintrin.h>
 
+#include "dispatch.h"
 #include "row.h"
 
 namespace {
@@ -10,7 +11,7 @@ struct Avx512 {
   typedef int32_t Ints __attribute__((vector_size(64)));
   typedef int64_t Longs __attribute__((vector_size(128)));  // as many numbers
   static constexpr int kFloats = 16;
-  static constexpr int kRealPixels = 4;
+  static constexpr int kFloatPixels = 4;
   static constexpr int kPixels = 5;
 
   template <int P, int V>
@@ -66,4 +67,4 @@ struct Avx512 {
 
 }  // namespace
 
-const Path kPathAvx512 = make_path<Avx512>("avx512");
+const Isa isa_avx512 = make_isa<Avx512>("avx512");
