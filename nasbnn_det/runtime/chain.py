@@ -71,8 +71,8 @@ class PackedChain(nn.Module):
         return outputs[0] if self.outputs is None else tuple(outputs)
 
     def _run(self, x: Tensor) -> List[Tensor]:
-        # Loading replaces tensors, sharing with another process their memory. Attributes of modules are looked up slowly, hence
-        # the plain dicts.
+        # Loading replaces tensors, sharing with another process their memory. Attributes of modules are looked up slowly,
+        # hence the plain dicts.
         pointers = [tensor.data_ptr() for layer in self._modules['layers']._modules.values()
                     for tensor in layer._buffers.values() if tensor is not None]
         ready = self._ready

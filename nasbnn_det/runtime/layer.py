@@ -16,8 +16,8 @@ class LayerTensors(NamedTuple):
 
     Args:
         weight (Tensor): Binary: int32 (groups, tiles, kh * kw * words, 32). Real: float (groups, tiles, I * kh * kw, 32).
-        position_counts (Tensor): Binary: int32 (kh + 1, kw + 1, T), weight bits that are 1 in the first rows and columns of the
-            kernel, for pixels at the border.
+        position_counts (Tensor): Binary: int32 (kh + 1, kw + 1, T), weight bits that are 1 in the first rows and columns of
+            the kernel, for pixels at the border.
         sign_shift (Tensor): Binary: (in_channels, ), the RSign before the convolution.
         scale (Tensor): (T, ).
         shift (Tensor): (T, ).
@@ -89,8 +89,8 @@ class PackedLayer(nn.Module):
         self.register_buffer('step', step)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'PackedLayer':
-        # What half(), cuda() or to() do to a module's tensors. The kernels read float32 and bits in the CPU's memory, laid out
-        # their way: a layer stays as it is, and a chain takes and gives maps of any device.
+        # What half(), cuda() or to() do to a module's tensors. The kernels read float32 and bits in the CPU's memory, laid
+        # out their way: a layer stays as it is, and a chain takes maps from any device.
         return self
 
     def tensors(self) -> LayerTensors:

@@ -127,7 +127,7 @@ def free_workspaces() -> None:
 
 
 def available_isas() -> List[str]:
-    """Names of the instruction sets this machine can run, fastest first; the last is always 'reference', PyTorch's operators."""
+    """Names of instruction sets this machine can run, fastest first; the last is always 'reference': PyTorch's operators."""
     names, library = [], load_library()
     while library is not None and (name := library.nb_isa(len(names))):
         names.append(name.decode())

@@ -18,7 +18,8 @@ CHANGES = dict(
 
 def network():
     torch.manual_seed(0)
-    return shake(nn.Sequential(Stem(3, 12), BinaryConvModule(12, 24, 3, 2, 2), BinaryConvModule(24, 16, 1), QuantConv2d(16, 5, 1)))
+    return shake(nn.Sequential(Stem(3, 12), BinaryConvModule(12, 24, 3, 2, 2), BinaryConvModule(24, 16, 1),
+                               QuantConv2d(16, 5, 1)))
 
 
 @pytest.mark.parametrize('change', CHANGES)
@@ -42,8 +43,8 @@ def test_tensors_of_other_types_are_refused():
     chain.layers[1].scale = chain.layers[1].scale.half()
     with pytest.raises(ValueError, match='scale of a packed layer is torch.float16'):
         chain(x)
-    state = {key: value.double() if value.is_floating_point() else value for key, value in pack(network()).state_dict().items()}
-    chain.load_state_dict(state, assign=True)
+    state = pack(network()).state_dict()
+    chain.load_state_dict({key: t.double() if t.is_floating_point() else t for key, t in state.items()}, assign=True)
     with pytest.raises(ValueError, match='is torch.float64'):
         chain(x)
 
