@@ -57,8 +57,7 @@ def load(path, data_root, work_dir):
             part.init_cfg = dict(type='Pretrained', checkpoint=str(work_dir / 'subnet.pth'))
         last = (len(arch.stages) - 1, )
         cfg.model.backbone.update(arch=str(work_dir / 'arch.json'), out_indices=last)
-        cfg.model.head.update(
-            num_classes=len(CLASSES), in_channels=dict(arch=str(work_dir / 'arch.json'), out_indices=last))
+        cfg.model.head.num_classes = len(CLASSES)
         cfg.model.data_preprocessor.num_classes = len(CLASSES)
     elif path in DETECTORS:
         head = cfg.model.roi_head.bbox_head if 'roi_head' in cfg.model else cfg.model.bbox_head

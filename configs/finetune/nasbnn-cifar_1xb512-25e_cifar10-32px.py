@@ -7,13 +7,9 @@ _base_ = [
 
 arch = 'work_dirs/extract/arch.json'
 subnet = 'work_dirs/extract/subnet.pth'
-last_stage = (4, )
 model = dict(
-    backbone=dict(arch=arch, out_indices=last_stage, init_cfg=dict(type='Pretrained', checkpoint=subnet)),
-    head=dict(
-        num_classes=10,
-        in_channels=dict(arch=arch, out_indices=last_stage),
-        init_cfg=dict(type='Pretrained', checkpoint=subnet)),
+    backbone=dict(arch=arch, out_indices=(4, ), init_cfg=dict(type='Pretrained', checkpoint=subnet)),
+    head=dict(num_classes=10, init_cfg=dict(type='Pretrained', checkpoint=subnet)),
     data_preprocessor=_base_.data_preprocessor)
 train_dataloader = dict(batch_size=512)
 test_dataloader = _base_.val_dataloader

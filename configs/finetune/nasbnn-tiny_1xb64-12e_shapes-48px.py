@@ -8,14 +8,10 @@ _base_ = [
 
 arch = 'work_dirs/extract/arch.json'
 subnet = 'work_dirs/extract/subnet.pth'
-last_stage = (4, )
 max_epochs = 12
 model = dict(
-    backbone=dict(arch=arch, out_indices=last_stage, init_cfg=dict(type='Pretrained', checkpoint=subnet)),
-    head=dict(
-        num_classes=5,
-        in_channels=dict(arch=arch, out_indices=last_stage),
-        init_cfg=dict(type='Pretrained', checkpoint=subnet)),
+    backbone=dict(arch=arch, out_indices=(4, ), init_cfg=dict(type='Pretrained', checkpoint=subnet)),
+    head=dict(num_classes=5, init_cfg=dict(type='Pretrained', checkpoint=subnet)),
     data_preprocessor=_base_.data_preprocessor)
 optim_wrapper = dict(
     optimizer=dict(lr=5e-4), paramwise_cfg=dict(groups=dict(class_predictors=dict(lr_mult=0.1))))

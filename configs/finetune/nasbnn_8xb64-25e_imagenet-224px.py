@@ -8,13 +8,9 @@ _base_ = [
 
 arch = 'work_dirs/extract/arch.json'
 subnet = 'work_dirs/extract/subnet.pth'
-last_stage = (5, )
 model = dict(
-    backbone=dict(arch=arch, out_indices=last_stage, init_cfg=dict(type='Pretrained', checkpoint=subnet)),
-    head=dict(
-        num_classes=1000,
-        in_channels=dict(arch=arch, out_indices=last_stage),
-        init_cfg=dict(type='Pretrained', checkpoint=subnet)),
+    backbone=dict(arch=arch, out_indices=(5, ), init_cfg=dict(type='Pretrained', checkpoint=subnet)),
+    head=dict(num_classes=1000, init_cfg=dict(type='Pretrained', checkpoint=subnet)),
     data_preprocessor=_base_.data_preprocessor)
 val_dataloader = dict(dataset=dict(ann_file='', data_prefix='val'))
 test_dataloader = _base_.val_dataloader

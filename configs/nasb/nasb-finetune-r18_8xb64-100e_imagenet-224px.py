@@ -15,7 +15,6 @@ model = dict(
         depth=18, cells=search + '/cells.json', init_cfg=dict(type='Pretrained', checkpoint=pretrained)),
     head=dict(
         num_classes=1000,
-        in_channels=512,
         init_cfg=dict(type='Pretrained', checkpoint=pretrained, prefix='head')),
     data_preprocessor=_base_.data_preprocessor)
 param_scheduler = dict(end=max_epochs, T_max=max_epochs)

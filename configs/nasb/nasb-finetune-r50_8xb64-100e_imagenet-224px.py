@@ -5,4 +5,4 @@ search = 'work_dirs/nasb-search-r50_8xb64-25e_imagenet-224px'
 pretrained = search + '/epoch_25.pth'
 model = dict(
     backbone=dict(depth=50, cells=search + '/cells.json', init_cfg=dict(checkpoint=pretrained)),
-    head=dict(in_channels=2048, init_cfg=dict(checkpoint=pretrained)))
+    head=dict(init_cfg=dict(checkpoint=pretrained)))

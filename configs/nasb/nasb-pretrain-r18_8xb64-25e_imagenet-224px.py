@@ -8,6 +8,6 @@ _base_ = [
 
 model = dict(
     backbone=dict(depth=18),
-    head=dict(num_classes=1000, in_channels=512),
+    head=dict(num_classes=1000),
     data_preprocessor=_base_.data_preprocessor)
 auto_scale_lr = dict(enable=False, base_batch_size=512)

@@ -1,4 +1,4 @@
 # Stage 1: ResNet-50, otherwise as ResNet-18.
 _base_ = './nasb-pretrain-r18_8xb64-25e_imagenet-224px.py'
 
-model = dict(backbone=dict(depth=50), head=dict(in_channels=2048))
+model = dict(backbone=dict(depth=50))

@@ -13,6 +13,5 @@ model = dict(
     backbone=dict(depth=18, init_cfg=dict(type='Pretrained', checkpoint=pretrained)),
     head=dict(
         num_classes=1000,
-        in_channels=512,
         init_cfg=dict(type='Pretrained', checkpoint=pretrained, prefix='head')),
     data_preprocessor=_base_.data_preprocessor)

@@ -11,6 +11,7 @@ max_epochs = 24
 image_scale = (320, 320)
 finetune = 'work_dirs/nasb-finetune-r18_8xb64-100e_imagenet-224px'
 model = dict(
+    type='nasbnn_det.BinaryRetinaNet',
     data_preprocessor=dict(mean=[127.5] * 3, std=[127.5] * 3),
     backbone=dict(
         _delete_=True,
@@ -19,7 +20,7 @@ model = dict(
         cells='work_dirs/nasb-search-r18_8xb64-25e_imagenet-224px/cells.json',
         frozen_stages=0,
         init_cfg=dict(type='Pretrained', checkpoint=finetune + '/epoch_100.pth')),
-    neck=dict(in_channels=[64, 128, 256, 512]))
+    neck=dict(in_channels=None))
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),

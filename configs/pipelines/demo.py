@@ -17,7 +17,7 @@ det_data = {
     'val_evaluator.ann_file': '{data_root}/annotations/instances_val.json',
     'test_evaluator.ann_file': '{data_root}/annotations/instances_val.json',
 }
-found = {'model.backbone.arch': '{extract}/arch.json', 'model.neck.in_channels.arch': '{extract}/arch.json'}
+found = {'model.backbone.arch': '{extract}/arch.json'}
 
 stages = [
     dict(name='data', tool='tools/dataset_converters/shapes_coco.py', args=['--out', '{data_root}']),

@@ -17,7 +17,7 @@ _det_data = {
     'val_evaluator.ann_file': '{data_root}/annotations/instances_val.json',
     'test_evaluator.ann_file': '{data_root}/annotations/instances_val.json',
 }
-_found = {'model.backbone.arch': '{extract}/arch.json', 'model.neck.in_channels.arch': '{extract}/arch.json'}
+_found = {'model.backbone.arch': '{extract}/arch.json'}
 _pretrained = {
     'model.backbone.init_cfg.type': 'Pretrained',
     'model.backbone.init_cfg.checkpoint': '{finetune.checkpoint}',
@@ -50,7 +50,6 @@ stages = [
         **_cls_data,
         'model.backbone.arch': '{extract}/arch.json',
         'model.backbone.init_cfg.checkpoint': '{extract}/subnet.pth',
-        'model.head.in_channels.arch': '{extract}/arch.json',
         'model.head.init_cfg.checkpoint': '{extract}/subnet.pth',
         'test_dataloader.dataset.data_root': '{data_root}',
     }),

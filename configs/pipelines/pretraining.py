@@ -17,7 +17,6 @@ _det_data = {
     'val_evaluator.ann_file': '{data_root}/annotations/instances_val.json',
     'test_evaluator.ann_file': '{data_root}/annotations/instances_val.json',
     'model.backbone.arch': '{extract}/arch.json',
-    'model.neck.in_channels.arch': '{extract}/arch.json',
 }
 _starts = dict(random=None, supernet='{extract}/subnet.pth', finetuned='{finetune.checkpoint}')
 
@@ -49,7 +48,6 @@ stages = [
         **_cls_data,
         'model.backbone.arch': '{extract}/arch.json',
         'model.backbone.init_cfg.checkpoint': '{extract}/subnet.pth',
-        'model.head.in_channels.arch': '{extract}/arch.json',
         'model.head.init_cfg.checkpoint': '{extract}/subnet.pth',
         'test_dataloader.dataset.data_root': '{data_root}',
     }),

@@ -112,7 +112,7 @@ def test_a_whole_detector():
     cfg = Config.fromfile(root / 'configs/_base_/models/rtmdet_nasbnn.py').model
     arch = Arch.smallest(SPACES['tiny'])
     cfg.backbone.update(arch=arch.to_dict(), out_indices=(2, 3, 4))
-    cfg.neck.update(in_channels=dict(arch=arch.to_dict(), out_indices=(2, 3, 4)), out_channels=8)
+    cfg.neck.update(out_channels=8)
     cfg.bbox_head.update(num_classes=4, in_channels=8, feat_channels=8)
     parts = by_part(count_model_ops(MODELS.build(cfg), (64, 96)))
     assert set(parts) == {'backbone', 'neck', 'bbox_head'}

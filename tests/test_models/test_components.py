@@ -23,9 +23,8 @@ def scope():
     enter_mmdet()
 
 
-def neck_cfg(kind, out_indices, precision, **kwargs):
-    channels = dict(arch=ARCH, out_indices=out_indices)
-    return dict(type=f'nasbnn_det.{kind}', in_channels=channels, precision=precision, **kwargs)
+def neck_cfg(kind, precision, **kwargs):
+    return dict(type=f'nasbnn_det.{kind}', precision=precision, **kwargs)
 
 
 def assigners(**kwargs):
@@ -38,21 +37,21 @@ NMS = dict(nms_pre=100, min_bbox_size=0, score_thr=0.0, nms=dict(type='nms', iou
 
 def retinanet(precision, quant):
     head = dict(
-        type='nasbnn_det.BinaryRetinaHead', num_classes=CLASSES, in_channels=WIDTH, feat_channels=WIDTH,
+        type='nasbnn_det.BinaryRetinaHead', num_classes=CLASSES, feat_channels=WIDTH,
         stacked_convs=2, bbox_coder=DELTAS, precision=precision, quant_predictors=quant)
     return dict(
-        type='RetinaNet', bbox_head=head,
-        neck=neck_cfg('BinaryFPN', (2, 3, 4), precision, out_channels=WIDTH, num_outs=5),
+        type='nasbnn_det.BinaryRetinaNet', bbox_head=head,
+        neck=neck_cfg('BinaryFPN', precision, out_channels=WIDTH, num_outs=5),
         train_cfg=assigners(pos_iou_thr=0.5, neg_iou_thr=0.4, min_pos_iou=0), test_cfg=NMS), (2, 3, 4)
 
 
 def fcos(precision, quant):
     head = dict(
-        type='nasbnn_det.BinaryFCOSHead', num_classes=CLASSES, in_channels=WIDTH, feat_channels=WIDTH, stacked_convs=1,
+        type='nasbnn_det.BinaryFCOSHead', num_classes=CLASSES, feat_channels=WIDTH, stacked_convs=1,
         strides=[8, 16, 32, 64], regress_ranges=((-1, 16), (16, 32), (32, 64), (64, 1e8)), norm_on_bbox=True,
         centerness_on_reg=True, loss_bbox=dict(type='GIoULoss', loss_weight=1.0), precision=precision,
         quant_predictors=quant)
-    return dict(type='FCOS', neck=neck_cfg('BinaryPAFPN', (2, 3, 4), precision, out_channels=WIDTH, num_outs=4),
+    return dict(type='nasbnn_det.BinaryFCOS', neck=neck_cfg('BinaryPAFPN', precision, out_channels=WIDTH, num_outs=4),
                 bbox_head=head, train_cfg=None, test_cfg=NMS), (2, 3, 4)
 
 
@@ -63,28 +62,27 @@ def ssd(precision, quant):
     head = dict(
         type='nasbnn_det.BinarySSDHead', num_classes=CLASSES, stacked_convs=1, feat_channels=WIDTH,
         anchor_generator=anchors,
-        in_channels=dict(arch=ARCH, out_indices=(3, 4), extra_channels=extra), bbox_coder=DELTAS, precision=precision,
-        quant_predictors=quant)
+        bbox_coder=DELTAS, precision=precision, quant_predictors=quant)
     return dict(
-        type='SingleStageDetector', bbox_head=head,
-        neck=neck_cfg('BinarySSDNeck', (3, 4), precision, extra_channels=extra),
+        type='nasbnn_det.BinarySSD', bbox_head=head,
+        neck=neck_cfg('BinarySSDNeck', precision, extra_channels=extra),
         train_cfg=dict(**assigners(pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0., gt_max_assign_all=False),
                        smoothl1_beta=1., neg_pos_ratio=3), test_cfg=NMS), (3, 4)
 
 
 def faster_rcnn(precision, quant):
     kinds = dict(precision=precision, quant_predictors=quant)
-    rpn = dict(type='nasbnn_det.BinaryRPNHead', in_channels=WIDTH, feat_channels=WIDTH, num_convs=2, bbox_coder=DELTAS,
+    rpn = dict(type='nasbnn_det.BinaryRPNHead', feat_channels=WIDTH, num_convs=2, bbox_coder=DELTAS,
                anchor_generator=dict(type='AnchorGenerator', scales=[2], ratios=[0.5, 1.0], strides=[8, 16, 32]),
                **kinds)
-    box = dict(type='nasbnn_det.BinaryBBoxHead', in_channels=WIDTH, conv_out_channels=16, num_classes=CLASSES,
+    box = dict(type='nasbnn_det.BinaryBBoxHead', conv_out_channels=16, num_classes=CLASSES,
                bbox_coder=DELTAS, **kinds)
     extractor = dict(type='SingleRoIExtractor', roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=2),
-                     out_channels=WIDTH, featmap_strides=[8, 16, 32])
+                     featmap_strides=[8, 16, 32])
     sampler = dict(type='RandomSampler', num=16, pos_fraction=0.5, neg_pos_ub=-1, add_gt_as_proposals=True)
     proposals = dict(nms_pre=50, max_per_img=20, nms=dict(type='nms', iou_threshold=0.7), min_bbox_size=0)
     return dict(
-        type='FasterRCNN', neck=neck_cfg('BinaryFPN', (2, 3, 4), precision, out_channels=WIDTH), rpn_head=rpn,
+        type='nasbnn_det.BinaryFasterRCNN', neck=neck_cfg('BinaryFPN', precision, out_channels=WIDTH), rpn_head=rpn,
         roi_head=dict(type='StandardRoIHead', bbox_roi_extractor=extractor, bbox_head=box),
         train_cfg=dict(rpn=assigners(pos_iou_thr=0.7, neg_iou_thr=0.3, min_pos_iou=0.3), rpn_proposal=proposals,
                        rcnn=dict(assigners(pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5), sampler=sampler)),
@@ -136,7 +134,7 @@ def test_levels_share_convolutions_and_nothing_else(make):
 
 def test_a_region_proposal_network_without_a_tower():
     cfg, _ = faster_rcnn('binary', True)
-    head = build(dict(cfg['rpn_head'], num_convs=0, feat_channels=2 * WIDTH))
+    head = build(dict(cfg['rpn_head'], in_channels=WIDTH, num_convs=0, feat_channels=2 * WIDTH))
     logits, deltas = head([torch.randn(1, WIDTH, s, s) for s in (8, 4, 2)])
     assert [x.shape[1:] for x in logits] == [(2, s, s) for s in (8, 4, 2)] and deltas[0].shape == (1, 8, 8, 8)
 

@@ -34,7 +34,7 @@ def detector_config(precision='binary', **head):
     cfg = copy.deepcopy(Config.fromfile(_BASE).model)
     out_indices = (2, 3, 4)
     cfg.backbone.update(arch=ARCH, out_indices=out_indices, precision=precision)
-    cfg.neck.update(in_channels=dict(arch=ARCH, out_indices=out_indices), out_channels=8, precision=precision)
+    cfg.neck.update(out_channels=8, precision=precision)
     cfg.bbox_head.update(dict(num_classes=4, in_channels=8, feat_channels=8, precision=precision, **head))
     return cfg
 

@@ -34,15 +34,16 @@ CASES = {
     'classes': (dict(bbox_head=dict(num_classes=80)),
                 r'model.bbox_head.num_classes is 80, but the data set has 5 classes \(.*\); both must be the same'),
     'fewer levels': (dict(backbone=dict(out_indices=(3, 4))),
-                     r'the backbone gives 2 levels of \[256, 384\] channels, but the neck \(BinaryPAFPN\) is built for '
-                     r'\[128, 256, 384\]'),
-    'other channels': (dict(neck=dict(in_channels=(64, 64, 64))), r'is built for \[64, 64, 64\]'),
+                     r"the levels have the strides \[16, 32\], but the head's points or anchors \[8, 16, 32\]"),
+    'other channels': (dict(neck=dict(in_channels=(64, 64, 64))),
+                       r'the backbone gives 3 levels of \[128, 256, 384\] channels, but the neck \(BinaryPAFPN\) is built '
+                       r'for \[64, 64, 64\]'),
     'head': (dict(bbox_head=dict(in_channels=32)),
              r'the neck gives 3 levels of \[96, 96, 96\] channels, but the head '),
     'strides': (dict(bbox_head=dict(anchor_generator=dict(strides=[16, 32, 64]))),
                 r'the levels have the strides \[8, 16, 32\], but the head\'s points or anchors \[16, 32, 64\]'),
     'more levels': (dict(neck=dict(num_outs=4)), r'strides \[8, 16, 32, 64\]'),
-    'levels far apart': (dict(backbone=dict(out_indices=(2, 4)), neck=dict(in_channels=(128, 384)),
+    'levels far apart': (dict(backbone=dict(out_indices=(2, 4)),
                               bbox_head=dict(anchor_generator=dict(strides=[8, 32]))),
                          r"the neck \(BinaryPAFPN\) can't join levels of \[64, 16\] pixels"),
 }

@@ -25,8 +25,8 @@ def plain(precision='binary'):
     cfg = copy.deepcopy(Config.fromfile(BASE).model)
     out_indices = (2, 3, 4)
     cfg.backbone.update(arch=ARCH, out_indices=out_indices, precision=precision)
-    cfg.neck.update(in_channels=dict(arch=ARCH, out_indices=out_indices), out_channels=8, precision=precision)
-    cfg.bbox_head.update(num_classes=CLASSES, in_channels=8, feat_channels=8, precision=precision)
+    cfg.neck.update(out_channels=8, precision=precision)
+    cfg.bbox_head.update(num_classes=CLASSES, feat_channels=8, precision=precision)
     return cfg
 
 
@@ -114,9 +114,9 @@ def test_the_teacher_is_not_part_of_the_detector(teacher):
 def test_an_anchor_head(tmp_path):
     def retinanet(precision):
         cfg = plain(precision)
-        cfg.type = 'RetinaNet'
+        cfg.type = 'nasbnn_det.BinaryRetinaNet'
         cfg.bbox_head = dict(
-            type='nasbnn_det.BinaryRetinaHead', num_classes=CLASSES, in_channels=8, feat_channels=8, stacked_convs=1,
+            type='nasbnn_det.BinaryRetinaHead', num_classes=CLASSES, feat_channels=8, stacked_convs=1,
             anchor_generator=dict(type='AnchorGenerator', scales=[2], ratios=[0.5, 1.0], strides=[8, 16, 32]),
             precision=precision)
         cfg.train_cfg = dict(

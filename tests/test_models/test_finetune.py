@@ -6,7 +6,6 @@ import torch
 
 pytest.importorskip('mmpretrain')
 
-from mmengine.config import Config  # noqa: E402
 from mmengine.optim import OptimWrapper  # noqa: E402
 from mmengine.registry import MODELS, init_default_scope  # noqa: E402
 from mmpretrain.structures import DataSample  # noqa: E402
@@ -24,12 +23,11 @@ def build(checkpoint, num_classes=3, arch=ARCH, binarization=None):
     init_default_scope('mmpretrain')
     pretrained = dict(type='Pretrained', checkpoint=str(checkpoint))
     model = MODELS.build(dict(
-        type='mmpretrain.ImageClassifier',
+        type='nasbnn_det.BinaryClassifier',
         backbone=dict(type='nasbnn_det.NASBNN', arch=arch.to_dict(), out_indices=(4, ), binarization=binarization,
                       init_cfg=pretrained),
         neck=dict(type='mmpretrain.GlobalAveragePooling'),
-        head=dict(type='nasbnn_det.SubnetClsHead', num_classes=num_classes,
-                  in_channels=dict(arch=arch.to_dict(), out_indices=(4, )), init_cfg=pretrained)))
+        head=dict(type='nasbnn_det.SubnetClsHead', num_classes=num_classes, init_cfg=pretrained)))
     model.init_weights()
     return model
 
@@ -92,10 +90,8 @@ def test_the_rules_change_the_weights():
     assert not torch.equal(first, second)
 
 
-def test_shipped_configs_build(subnet, tmp_path):
-    (tmp_path / 'arch.json').write_text(ARCH.to_json())
-    cfg = Config.fromfile('configs/finetune/nasbnn-cifar_1xb512-25e_cifar10-32px.py')
+def test_a_head_without_channels_needs_a_backbone_that_says_its_own():
     init_default_scope('mmpretrain')
-    cfg.model.backbone.update(arch=str(tmp_path / 'arch.json'), init_cfg=None)
-    cfg.model.head.update(in_channels=dict(arch=str(tmp_path / 'arch.json'), out_indices=(4, )), init_cfg=None)
-    assert MODELS.build(cfg.model).head.fc.out_features == 10
+    head = dict(type='LinearClsHead', num_classes=3)
+    with pytest.raises(ValueError, match=r'model.head.in_channels is not given, and the backbone \(VGG\)'):
+        MODELS.build(dict(type='nasbnn_det.BinaryClassifier', backbone=dict(type='VGG', depth=11), head=head))

@@ -7,7 +7,6 @@ from torch import nn
 
 pytest.importorskip('mmengine')
 
-from nasbnn_det.arch import SPACES, Arch  # noqa: E402
 from nasbnn_det.binary import BinaryConv2d, QuantConv2d  # noqa: E402
 from nasbnn_det.registry import MODELS  # noqa: E402
 
@@ -59,18 +58,10 @@ def test_no_level():
         build(in_channels=(), out_channels=4)
 
 
-@pytest.mark.parametrize('out_indices', [(2, 3, 4), (4, ), (0, 1)])
-def test_channels_of_a_backbone(out_indices):
-    arch = Arch.smallest(SPACES['tiny'])
-    neck = build(in_channels=dict(arch=arch.to_dict(), out_indices=out_indices), out_channels=8)
-    backbone = MODELS.build(dict(type='nasbnn_det.NASBNN', arch=arch.to_dict(), out_indices=out_indices))
-    assert neck.in_channels == backbone.out_channels == tuple(arch.stage_channels[i] for i in out_indices)
-    assert len(neck(backbone(torch.randn(2, 3, 41, 39)))) == len(out_indices)
-
-
-def test_stage_that_does_not_exist():
-    with pytest.raises(ValueError, match='stage 5 does not exist'):
-        build(in_channels=dict(arch=Arch.smallest(SPACES['tiny']).to_dict(), out_indices=(4, 5)), out_channels=8)
+def test_channels_are_needed():
+    for kind in ('BinaryPAFPN', 'BinaryFPN', 'BinarySSDNeck'):
+        with pytest.raises(ValueError, match=f'{kind} needs in_channels, a number per input level; in a detector of'):
+            MODELS.build(dict(type=f'nasbnn_det.{kind}'))
 
 
 @pytest.mark.parametrize('name, kind', [('BinaryConv2d', BinaryConv2d), ('QuantConv2d', QuantConv2d)])

@@ -44,7 +44,7 @@ def load(name, data, work_dir):
                 type='CustomDataset', data_root=str(data), data_prefix=f'cls/{split}', indices=4,
                 pipeline=[dict(type='LoadImageFromFile'), dict(type='Resize', scale=(32, 32)), dict(type='PackInputs')])
     if name not in DETECTORS:
-        cfg.model.head.update(num_classes=len(CLASSES), in_channels=128 if '-r50' in name else 32)
+        cfg.model.head.num_classes = len(CLASSES)
         cfg.model.data_preprocessor.num_classes = len(CLASSES)
     return cfg
 
@@ -100,7 +100,6 @@ def test_detectors_build_and_count(name):
 def test_detector_trains_on_a_found_backbone(tiny_shapes, tmp_path):
     name, = [c for c in DETECTORS if 'shapes' in c]
     cfg = load(name, tiny_shapes, tmp_path)
-    cfg.model.neck.in_channels = (8, 16, 32)
     edges = [[0, 1, 'max_pool_3x3']]
     cells = CellNet.plain(18).to_dict()
     cells['cells']['layer2.0.conv1']['edges'] = edges

@@ -26,7 +26,7 @@ def options(data, **more):
     return {
         'train_dataloader.dataset.data_root': str(data), 'val_dataloader.dataset.data_root': str(data),
         'train_dataloader.batch_size': 2, 'train_dataloader.num_workers': 0,
-        'train_dataloader.persistent_workers': False, 'model.backbone.base_channels': 4, 'model.head.in_channels': 32,
+        'train_dataloader.persistent_workers': False, 'model.backbone.base_channels': 4,
         'model.backbone.init_cfg': None, 'model.head.init_cfg': None, 'train_cfg.max_epochs': 3,
         'train_cfg.val_interval': 3, 'model.backbone.space.num_nodes': 2, 'default_hooks.checkpoint.max_keep_ckpts': 9,
         **more

@@ -49,7 +49,7 @@ def test_repeated_trainings_are_counted_and_not_repeated(tiny_shapes, tmp_path, 
     data = [f'{name}.dataset.{key}' for name in ('train_dataloader', 'val_dataloader')
             for key in (f'data_root={tiny_shapes}', f'data_prefix=cls/{name.split("_")[0]}')]
     args = [CONFIG, '--shape', 32, 32, '--work-dir', tmp_path, '--cfg-options', *data, 'train_dataloader.batch_size=5',
-            'train_cfg.max_epochs=1', 'model.backbone.base_channels=4', 'model.head.in_channels=32']
+            'train_cfg.max_epochs=1', 'model.backbone.base_channels=4']
     for seeds in ((0, ), (0, 1)):
         done = run_tool('tools/analysis_tools/repeat_training.py', *args, '--seeds', *seeds)
         assert done.returncode == 0, done.stderr

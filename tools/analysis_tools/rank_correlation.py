@@ -57,7 +57,7 @@ def train_alone(row: dict, folder: Path, args: argparse.Namespace) -> float:
     cfg.work_dir, cfg.experiment_name = str(folder), folder.name
     last_stage = (len(row['arch']['stages']) - 1, )
     cfg.model.backbone.update(arch=row['arch'], out_indices=last_stage, init_cfg=None)
-    cfg.model.head.update(in_channels=dict(arch=row['arch'], out_indices=last_stage), init_cfg=None)
+    cfg.model.head.init_cfg = None
     runner = Runner.from_cfg(cfg)
     runner.train()
     score = float(runner.val_loop.run()[args.score])

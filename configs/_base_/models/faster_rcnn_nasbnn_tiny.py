@@ -10,14 +10,12 @@ tiny_arch = dict(
         [dict(channels=256, kernel=3, groups1=2)] * 2,
         [dict(channels=384, kernel=3, groups1=4)] * 2,
     ])
-out_indices = (1, 2, 3, 4)
 model = dict(
     # An architecture written out takes the place of the file's name.
     backbone=dict(
-        _delete_=True, type='nasbnn_det.NASBNN', arch=tiny_arch, space='tiny', out_indices=out_indices),
-    neck=dict(in_channels=dict(_delete_=True, arch=tiny_arch, out_indices=out_indices), out_channels=64),
-    rpn_head=dict(in_channels=64, feat_channels=64, anchor_generator=dict(scales=[4])),
-    roi_head=dict(bbox_roi_extractor=dict(out_channels=64), bbox_head=dict(in_channels=64)),
+        _delete_=True, type='nasbnn_det.NASBNN', arch=tiny_arch, space='tiny', out_indices=(1, 2, 3, 4)),
+    neck=dict(out_channels=64),
+    rpn_head=dict(feat_channels=64, anchor_generator=dict(scales=[4])),
     train_cfg=dict(
         rpn_proposal=dict(nms_pre=500, max_per_img=300), rcnn=dict(sampler=dict(num=128))),
     test_cfg=dict(rpn=dict(nms_pre=500, max_per_img=300)))

@@ -1,17 +1,18 @@
 _base_ = 'mmdet::_base_/models/retinanet_r50_fpn.py'
 
-from mmengine.fileio import load  # the architecture becomes a part of the config
+# The architecture becomes a part of the config; the channels of neck and head follow from it.
+from mmengine.fileio import load
 
 arch = load('{{ fileDirname }}/../archs/nasbnn-57m.json')
 out_indices = (3, 4, 5)
 model = dict(
+    type='nasbnn_det.BinaryRetinaNet',
     data_preprocessor=dict(mean=[127.5] * 3, std=[127.5] * 3),
     backbone=dict(
         _delete_=True, type='nasbnn_det.NASBNN', arch=arch, space='imagenet', out_indices=out_indices),
     neck=dict(
         _delete_=True,
         type='nasbnn_det.BinaryFPN',
-        in_channels=dict(arch=arch, out_indices=out_indices),
         out_channels=256,
         num_outs=5),
-    bbox_head=dict(type='nasbnn_det.BinaryRetinaHead'))
+    bbox_head=dict(type='nasbnn_det.BinaryRetinaHead', in_channels=None))

@@ -1,6 +1,6 @@
-# The headline detector: everything binary but the stem and the 1 x 1 predictors, which have 8-bit weights.
+# RTMDet, everything binary but the stem and the 1 x 1 predictors, which have 8-bit weights.
 model = dict(
-    type='RTMDet',
+    type='nasbnn_det.BinaryRTMDet',
     data_preprocessor=dict(
         type='DetDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True, pad_size_divisor=32),
     backbone=dict(type='nasbnn_det.NASBNN', out_indices=(3, 4, 5)),

@@ -1,7 +1,7 @@
 _base_ = './rtmdet_nasbnn.py'
 
-# A mid-sized architecture of the space 'tiny'. After a search, name a found one instead, by --cfg-options with
-# model.backbone.arch=FILE model.neck.in_channels.arch=FILE, where FILE is arch.json or front.json#2.5.
+# A mid-sized architecture of the space 'tiny'. After a search, name a found one instead, by
+# --cfg-options model.backbone.arch=FILE, where FILE is arch.json or front.json#2.5.
 arch = dict(
     space='tiny',
     stages=[
@@ -11,8 +11,7 @@ arch = dict(
         [dict(channels=256, kernel=3, groups1=2)] * 2,
         [dict(channels=384, kernel=3, groups1=4)] * 2,
     ])
-out_indices = (2, 3, 4)
 model = dict(
-    backbone=dict(arch=arch, out_indices=out_indices),
-    neck=dict(in_channels=dict(arch=arch, out_indices=out_indices), out_channels=96),
-    bbox_head=dict(in_channels=96, feat_channels=96, stacked_convs=1))
+    backbone=dict(arch=arch, out_indices=(2, 3, 4)),
+    neck=dict(out_channels=96),
+    bbox_head=dict(feat_channels=96, stacked_convs=1))

@@ -1,23 +1,23 @@
 # Levels and anchors of MMDetection's SSDLite at 320 px.
 _base_ = 'mmdet::_base_/models/ssd300.py'
 
-from mmengine.fileio import load  # the architecture becomes a part of the config
+# The architecture becomes a part of the config; the channels of neck and head follow from it.
+from mmengine.fileio import load
 
 arch = load('{{ fileDirname }}/../archs/nasbnn-57m.json')
 out_indices = (4, 5)
-extra_channels = (512, 256, 256, 128)
 model = dict(
+    type='nasbnn_det.BinarySSD',
     data_preprocessor=dict(mean=[127.5] * 3, std=[127.5] * 3),
     backbone=dict(
         _delete_=True, type='nasbnn_det.NASBNN', arch=arch, space='imagenet', out_indices=out_indices),
     neck=dict(
         _delete_=True,
         type='nasbnn_det.BinarySSDNeck',
-        in_channels=dict(arch=arch, out_indices=out_indices),
-        extra_channels=extra_channels),
+        extra_channels=(512, 256, 256, 128)),
     bbox_head=dict(
         type='nasbnn_det.BinarySSDHead',
-        in_channels=dict(_delete_=True, arch=arch, out_indices=out_indices, extra_channels=extra_channels),
+        in_channels=None,
         anchor_generator=dict(
             _delete_=True,
             type='SSDAnchorGenerator',

@@ -1,6 +1,6 @@
 # A found network as MMPretrain's classifier. Name the architecture and the extracted checkpoint in a child config.
 model = dict(
-    type='mmpretrain.ImageClassifier',
+    type='nasbnn_det.BinaryClassifier',
     backbone=dict(type='nasbnn_det.NASBNN'),
     neck=dict(type='mmpretrain.GlobalAveragePooling'),
     head=dict(

@@ -9,7 +9,7 @@ _base_ = [
 
 max_epochs = 60
 # Width is what binary networks lack, and it is cheap in operations.
-model = dict(neck=dict(out_channels=128), bbox_head=dict(num_classes=80, in_channels=128, feat_channels=128))
+model = dict(neck=dict(out_channels=128), bbox_head=dict(num_classes=80, feat_channels=128))
 train_cfg = dict(max_epochs=max_epochs, val_interval=10)
 # Few images of many classes: the class predictors have further to go than on the made set.
 optim_wrapper = dict(optimizer=dict(lr=2e-3), paramwise_cfg=dict(groups=dict(class_predictors=dict(lr_mult=0.3))))

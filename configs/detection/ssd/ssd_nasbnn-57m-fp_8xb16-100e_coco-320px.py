@@ -1,8 +1,5 @@
-# The full-precision twin: the same modules in the same places, nothing binarised (the stem keeps its 8-bit weights).
+# The full-precision counterpart: the same modules in the same places, nothing binarised (the stem keeps its 8-bit weights).
 _base_ = './ssd_nasbnn-57m_8xb16-100e_coco-320px.py'
 
-model = dict(
-    backbone=dict(precision='float'),
-    neck=dict(precision='float'),
-    bbox_head=dict(precision='float', quant_predictors=False))
+model = dict(precision='float')
 optim_wrapper = dict(optimizer=dict(lr=1e-3))

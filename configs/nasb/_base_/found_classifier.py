@@ -1,7 +1,7 @@
 # The found network as MMPretrain's classifier. Without cells it is the plain binary ResNet. A child sets
-# backbone.depth, backbone.cells, head.num_classes, head.in_channels and the data preprocessor.
+# backbone.depth, backbone.cells, head.num_classes and the data preprocessor.
 model = dict(
-    type='mmpretrain.ImageClassifier',
+    type='nasbnn_det.BinaryClassifier',
     backbone=dict(type='nasbnn_det.NASBResNet', out_indices=(3, )),
     neck=dict(type='mmpretrain.GlobalAveragePooling'),
     head=dict(

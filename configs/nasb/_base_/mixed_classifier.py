@@ -1,7 +1,7 @@
 # The network that is pretrained and searched: a ResNet of mixed cells as MMPretrain's classifier. A child sets
-# backbone.depth, head.num_classes, head.in_channels and the data preprocessor.
+# backbone.depth, head.num_classes and the data preprocessor.
 model = dict(
-    type='mmpretrain.ImageClassifier',
+    type='nasbnn_det.BinaryClassifier',
     backbone=dict(
         type='nasbnn_det.NASBSearchResNet',
         out_indices=(3, ),

@@ -11,5 +11,5 @@ model = dict(
         base_channels=16,
         stem=dict(kernel_size=3, stride=2, pool=True),
         out_indices=(1, 2, 3)),
-    neck=dict(in_channels=(32, 64, 128), out_channels=96),
-    bbox_head=dict(in_channels=96, feat_channels=96, stacked_convs=1))
+    neck=dict(out_channels=96),
+    bbox_head=dict(feat_channels=96, stacked_convs=1))

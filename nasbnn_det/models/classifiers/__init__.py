@@ -1,4 +1,5 @@
+from .binary_classifier import BinaryClassifier
 from .supernet_classifier import SupernetClassifier
 from .supernet_parallel import SupernetDistributedDataParallel
 
-__all__ = ['SupernetClassifier', 'SupernetDistributedDataParallel']
+__all__ = ['BinaryClassifier', 'SupernetClassifier', 'SupernetDistributedDataParallel']

@@ -1,11 +1,10 @@
 """MMDetection's SSD head with binary towers."""
-from typing import Any, Optional, Sequence, Union
+from typing import Any, Optional, Sequence
 
 from mmdet.models.dense_heads import SSDHead
 from mmengine.model import normal_init
 from torch import nn
 
-from ...arch import arch_channels
 from ...registry import MODELS
 from ..layers import build_predictor, build_towers
 
@@ -17,8 +16,7 @@ class BinarySSDHead(SSDHead):
     Anchors, assignment, losses and decoding are MMDetection's.
 
     Args:
-        in_channels (Sequence[int] | dict): Channels of each level; or ``dict(arch=..., out_indices=...,
-            extra_channels=...)`` for those of a :class:`NASBNN` and a :class:`BinarySSDNeck` with these arguments.
+        in_channels (Sequence[int]): Channels of each level.
         quant_predictors (bool): 8-bit instead of float weights in the predictors. Defaults to True.
         precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
         init_cfg (dict, optional): Initialisation beyond that of the predictors. Defaults to None.
@@ -29,12 +27,8 @@ class BinarySSDHead(SSDHead):
         ValueError: If the numbers of levels differ, or the precision is unknown.
     """
 
-    def __init__(self, *args: Any, in_channels: Union[Sequence[int], dict], quant_predictors: bool = True,
+    def __init__(self, *args: Any, in_channels: Sequence[int], quant_predictors: bool = True,
                  precision: str = 'binary', init_cfg: Optional[dict] = None, **kwargs: Any) -> None:
-        if isinstance(in_channels, dict):
-            in_channels = dict(in_channels)
-            extra = tuple(in_channels.pop('extra_channels', ()))
-            in_channels = arch_channels(**in_channels) + extra
         self.quant_predictors = quant_predictors
         self.precision = precision
         super().__init__(*args, in_channels=in_channels, init_cfg=init_cfg, **kwargs)

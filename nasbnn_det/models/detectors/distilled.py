@@ -14,12 +14,13 @@ from torch import Tensor
 
 from ...registry import MODELS
 from ...supernet.checkpoint import check_keys, read_checkpoint
+from .fitted import FittedDetector
 
 _Maps = List[Tensor]
 
 
 @MODELS.register_module()
-class DistilledSingleStageDetector(KnowledgeDistillationSingleStageDetector):
+class DistilledSingleStageDetector(FittedDetector, KnowledgeDistillationSingleStageDetector):
     """A one-stage detector that also learns what a trained teacher with the same head predicts.
 
     For heads whose class scores are independent and whose boxes mean the same in training and evaluation: RTMDet's and
@@ -42,7 +43,7 @@ class DistilledSingleStageDetector(KnowledgeDistillationSingleStageDetector):
         teacher_ckpt (str): Its checkpoint, read when weights are initialised; keys must match exactly.
         cls_weight (float): Weight of the scores' loss. Defaults to 1.0.
         bbox_weight (float): Weight of the boxes' loss. Defaults to 1.0.
-        **kwargs: As for :class:`mmdet.models.SingleStageDetector`.
+        **kwargs: As for :class:`FittedDetector` and :class:`mmdet.models.SingleStageDetector`.
 
     Raises:
         FileNotFoundError: If the teacher's checkpoint does not exist.

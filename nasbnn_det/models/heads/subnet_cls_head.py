@@ -1,9 +1,8 @@
 """The linear classifier of a found network, for fine-tuning it in MMPretrain: deployment B."""
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 from mmpretrain.models.heads import LinearClsHead
 
-from ...arch import arch_channels
 from ...registry import MODELS
 from ...supernet.checkpoint import load_classifier_state
 
@@ -14,8 +13,7 @@ class SubnetClsHead(LinearClsHead):
 
     Args:
         num_classes (int): Classes.
-        in_channels (int | dict): Channels of the features; or ``dict(arch=..., out_indices=...)`` for those of a
-            :class:`NASBNN` with these arguments.
+        in_channels (int): Channels of the features.
         init_cfg (dict, optional): ``dict(type='Pretrained', checkpoint=PATH)`` with the checkpoint that
             ``extract_subnet.py`` wrote; keys and shapes are matched strictly. Otherwise as for
             :class:`mmpretrain.models.LinearClsHead`. Defaults to None.
@@ -26,10 +24,7 @@ class SubnetClsHead(LinearClsHead):
         ValueError: If it has no classifier, or one of another size.
     """
 
-    def __init__(self, num_classes: int, in_channels: Union[int, dict], init_cfg: Optional[dict] = None,
-                 **kwargs: Any) -> None:
-        if isinstance(in_channels, dict):
-            in_channels = arch_channels(**in_channels)[-1]
+    def __init__(self, num_classes: int, in_channels: int, init_cfg: Optional[dict] = None, **kwargs: Any) -> None:
         pretrained = isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained'
         if init_cfg is not None and not pretrained:
             kwargs['init_cfg'] = init_cfg

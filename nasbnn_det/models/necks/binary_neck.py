@@ -1,22 +1,22 @@
 """What binary necks have in common: their inputs, and the levels above the backbone's last one."""
 from functools import partial
-from typing import List, Optional, Sequence, Tuple, Union
+from typing import List, Optional, Sequence, Tuple
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ...arch import arch_channels
 from ...binary import BinaryConvModule
 
 
-def input_channels(neck: str, in_channels: Union[Sequence[int], dict]) -> Tuple[int, ...]:
-    """What a neck's config says of its inputs, as numbers.
+def input_channels(neck: str, in_channels: Optional[Sequence[int]]) -> Tuple[int, ...]:
+    """What a neck's config says of its inputs.
 
     Raises:
         ValueError: If there is no input level.
     """
-    if isinstance(in_channels, dict):
-        in_channels = arch_channels(**in_channels)
+    if in_channels is None:
+        raise ValueError(f'{neck} needs in_channels, a number per input level; in a detector of nasbnn_det (such as '
+                         'nasbnn_det.BinaryRTMDet) it takes those of the backbone')
     if not in_channels:
         raise ValueError(f'{neck} needs the channels of at least one input level; in_channels is empty')
     return tuple(in_channels)
@@ -37,9 +37,8 @@ class BinaryNeck(BaseModule):
     around it, so that real values reach every level.
 
     Args:
-        in_channels (Sequence[int] | dict): Channels of each input, finest level first; or
-            ``dict(arch=..., out_indices=...)`` for those of a :class:`NASBNN` with these arguments.
-        out_channels (int): C, channels of each output.
+        in_channels (Sequence[int]): Channels of each input, finest level first. Detectors of this package fill them in.
+        out_channels (int): C, channels of each output. Defaults to 256.
         num_outs (int, optional): Levels of the output; those beyond the inputs are bricks of stride 2 on the last
             one. Defaults to None, as many as inputs.
         precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
@@ -49,8 +48,8 @@ class BinaryNeck(BaseModule):
         ValueError: If there is no input level, or fewer outputs than inputs.
     """
 
-    def __init__(self, in_channels: Union[Sequence[int], dict], out_channels: int, num_outs: Optional[int] = None,
-                 precision: str = 'binary', init_cfg: Optional[dict] = None) -> None:
+    def __init__(self, in_channels: Optional[Sequence[int]] = None, out_channels: int = 256,
+                 num_outs: Optional[int] = None, precision: str = 'binary', init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         name = type(self).__name__
         self.in_channels = input_channels(name, in_channels)

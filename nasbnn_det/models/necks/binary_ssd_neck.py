@@ -1,5 +1,5 @@
 """SSD's extra layers in which every convolution is binary."""
-from typing import Optional, Sequence, Tuple, Union
+from typing import Optional, Sequence, Tuple
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -16,9 +16,8 @@ class BinarySSDNeck(BaseModule):
     An extra level is a 3 x 3 brick of stride 2, then a 3 x 3 brick; SSD's 1 x 1 bottlenecks would lose too much.
 
     Args:
-        in_channels (Sequence[int] | dict): Channels of each input, finest level first; or
-            ``dict(arch=..., out_indices=...)`` for those of a :class:`NASBNN` with these arguments.
-        extra_channels (Sequence[int]): Channels of each extra level.
+        in_channels (Sequence[int]): Channels of each input, finest level first. Detectors of this package fill them in.
+        extra_channels (Sequence[int]): Channels of each extra level. Defaults to none.
         precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
         init_cfg (dict, optional): Initialisation. Defaults to None.
 
@@ -29,7 +28,7 @@ class BinarySSDNeck(BaseModule):
         ValueError: If there is no input level.
     """
 
-    def __init__(self, in_channels: Union[Sequence[int], dict], extra_channels: Sequence[int],
+    def __init__(self, in_channels: Optional[Sequence[int]] = None, extra_channels: Sequence[int] = (),
                  precision: str = 'binary', init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         self.in_channels = input_channels('BinarySSDNeck', in_channels)

@@ -1,8 +1,0 @@
-# The full-precision twin: the same modules in the same places, nothing binarised (the stem keeps its 8-bit weights).
-_base_ = './rtmdet_nasbnn-180m_8xb16-100e_coco-640px.py'
-
-model = dict(
-    backbone=dict(precision='float'),
-    neck=dict(precision='float'),
-    bbox_head=dict(precision='float', quant_predictors=False))
-optim_wrapper = dict(optimizer=dict(lr=1e-3))

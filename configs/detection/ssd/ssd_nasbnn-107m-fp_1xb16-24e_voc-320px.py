@@ -1,8 +1,0 @@
-# The full-precision twin: the same modules in the same places, nothing binarised (the stem keeps its 8-bit weights).
-_base_ = './ssd_nasbnn-107m_1xb16-24e_voc-320px.py'
-
-model = dict(
-    backbone=dict(precision='float'),
-    neck=dict(precision='float'),
-    bbox_head=dict(precision='float', quant_predictors=False))
-optim_wrapper = dict(optimizer=dict(lr=1e-3))
