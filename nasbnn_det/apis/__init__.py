@@ -1,9 +1,18 @@
 """A few functions for people who write Python rather than configs."""
-from ..runtime import PackedDetector
-from .checkpoint import check_checkpoint
-from .from_twin import start_from_twin
-from .release import import_release
+from importlib import import_module
+from typing import Any
 
-__all__ = [
-    'PackedDetector', 'check_checkpoint', 'import_release', 'start_from_twin'
-]
+# Imported when they are asked for (PEP 562): PackedDetector needs nothing of what the others need, MMEngine least of all.
+_HOMES = {
+    'PackedDetector': 'nasbnn_det.runtime',
+    'check_checkpoint': 'nasbnn_det.apis.checkpoint',
+    'import_release': 'nasbnn_det.apis.release',
+    'start_from_twin': 'nasbnn_det.apis.from_twin',
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(import_module(_HOMES[name]), name)

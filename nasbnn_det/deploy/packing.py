@@ -1,4 +1,5 @@
 """From a config and its checkpoint to a packed file."""
+import copy
 import hashlib
 import os
 from pathlib import Path
@@ -9,45 +10,53 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
 from ..apis.checkpoint import check_checkpoint
-from ..arch import load_arch
 from ..models.dense_heads import BinaryRTMDetHead
 from ..models.necks import BinaryPAFPN
 from ..runtime import pack
 from ..runtime.chain import PackedChain
 from ..runtime.file import PackedFile, split_packed
-from ..runtime.preprocess import Preprocessing
+from .preprocessing import read_preprocessing
 
 
 def pack_checkpoint(cfg: Config, checkpoint: Union[str, os.PathLike]) -> PackedFile:
     """Packs a trained model.
 
     Args:
-        cfg (Config): Its config: of a detector, or of a classifier of MMPretrain.
+        cfg (Config): Its config: of a detector, or of a classifier of MMPretrain; it is not changed.
         checkpoint: Its checkpoint; keys must match.
 
     Returns:
         PackedFile: With a description of the network where it can stand by itself: a detector of a found backbone,
-        :class:`BinaryPAFPN` and :class:`BinaryRTMDetHead`.
+        :class:`BinaryPAFPN` and :class:`BinaryRTMDetHead` whose images are prepared in a way that the file has words for.
+        Otherwise ``needs_config`` says why not.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
         ValueError: If keys differ, or nothing in the model is binary.
     """
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    backbone = cfg.model.get('backbone', {})
-    backbone['init_cfg'] = None  # the checkpoint brings all weights
-    model = MODELS.build(cfg.model)
+    model_cfg = copy.deepcopy(cfg.model)
+    if 'backbone' in model_cfg:
+        model_cfg.backbone.init_cfg = None  # the checkpoint brings all weights
+    model = MODELS.build(model_cfg)
     weights, meta = check_checkpoint(model, checkpoint)
     model.load_state_dict(weights)
     packed = pack(model.eval())
     chains, state = split_packed(packed)
-    preprocessing = read_preprocessing(cfg)
+    arch = getattr(getattr(model, 'backbone', None), 'arch', None)
+    network, preprocessing, needs_config = describe_network(packed), None, None
+    if network is None:
+        needs_config = 'its network has parts that only MMDetection knows'
+    else:
+        try:
+            preprocessing = read_preprocessing(cfg, model)
+        except ValueError as error:
+            network, needs_config = None, str(error)
     info = dict(
-        network=describe_network(packed),
-        classes=_classes(meta, cfg),
+        network=network, needs_config=needs_config, classes=_classes(meta, cfg),
         preprocessing=None if preprocessing is None else preprocessing.to_dict(),
         input_size=None if preprocessing is None else list(preprocessing.pad_size or preprocessing.scale or ()) or None,
-        arch=load_arch(backbone['arch']).to_dict() if 'arch' in backbone else None,
+        arch=None if arch is None else arch.to_dict(),
         source_sha256=hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest())
     return PackedFile(chains, state, info)
 
@@ -74,33 +83,6 @@ def describe_network(model: nn.Module) -> Optional[Dict[str, Any]]:
         offset=float(points.offset), score_thr=test_cfg.score_thr, nms_pre=test_cfg.get('nms_pre', -1),
         iou_threshold=test_cfg.nms.iou_threshold, max_per_img=test_cfg.max_per_img,
         min_bbox_size=test_cfg.get('min_bbox_size', -1))
-
-
-def read_preprocessing(cfg: Config) -> Optional[Preprocessing]:
-    """What a config's test pipeline and data preprocessor do to an image.
-
-    Args:
-        cfg (Config): The config.
-
-    Returns:
-        Preprocessing | None: None if they do what :class:`Preprocessing` can't.
-    """
-    dataset = cfg.get('test_dataloader', {}).get('dataset', {})
-    normalise = cfg.model.get('data_preprocessor') or {}
-    found: Dict[str, Any] = dict(
-        mean=normalise.get('mean', [0, 0, 0]), std=normalise.get('std', [1, 1, 1]),
-        to_rgb=normalise.get('bgr_to_rgb', normalise.get('to_rgb', False)), divisor=normalise.get('pad_size_divisor', 1))
-    for step in dataset.get('pipeline', []):
-        kind = step['type'].rpartition('.')[2]
-        if kind == 'Resize':
-            found.update(scale=step['scale'], keep_ratio=step.get('keep_ratio', False))
-        elif kind == 'Pad' and 'size' in step:
-            value = step.get('pad_val', 0)
-            value = value.get('img', 0) if isinstance(value, dict) else value
-            found.update(pad_size=step['size'], pad_value=[value] * 3 if isinstance(value, (int, float)) else value)
-        elif kind not in ('LoadImageFromFile', 'LoadImage', 'LoadAnnotations', 'PackDetInputs', 'PackInputs'):
-            return None
-    return Preprocessing(**found)
 
 
 def _classes(meta: Dict[str, Any], cfg: Config) -> List[str]:

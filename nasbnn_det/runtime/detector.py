@@ -29,8 +29,9 @@ class PackedDetector:
     def _build(self, packed: PackedFile, path: Union[str, os.PathLike]) -> None:
         network = packed.info.get('network')
         if network is None:
-            raise ValueError(f"packed file '{path}' does not stand by itself: evaluate it with tools/test.py CONFIG "
-                             f'{path}')
+            reason = packed.info.get('needs_config')
+            raise ValueError(f"packed file '{path}' does not stand by itself{f' ({reason})' if reason else ''}: evaluate it "
+                             f'with tools/test.py CONFIG {path}')
         try:
             if not isinstance(network, dict) or network.get('kind') != 'rtmdet':
                 raise ValueError(f"its network is {network!r}; this release knows the kind 'rtmdet'")
@@ -57,9 +58,13 @@ class PackedDetector:
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If the image can't be read or has another form.
+            ValueError: If the image can't be read, has another form, or is too narrow or too low to be resized.
         """
-        x, size, scale = self.preprocessing(read_image(image))
+        pixels = read_image(image)
+        try:
+            x, size, scale = self.preprocessing(pixels)
+        except ValueError as error:
+            raise error if pixels is image else ValueError(f"image '{image}': {error}") from error
         found, = self.network.detect(x, [size], [scale])
         kept = found.scores >= score_thr
         return Detections(*(part[kept] for part in found))

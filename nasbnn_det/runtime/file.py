@@ -43,8 +43,9 @@ class PackedFile:
     Args:
         chains (dict[str, PackedChain]): By the name of the module that each takes the place of.
         state (dict[str, Tensor]): Everything else of the model's state dict.
-        info (dict): JSON-ready: ``network`` (what :class:`nasbnn_det.runtime.PackedDetector` builds, None if it needs its
-            config), ``classes``, ``preprocessing``, ``input_size``, ``arch``, ``source_sha256``.
+        info (dict): JSON-ready: ``network`` (what :class:`nasbnn_det.runtime.PackedDetector` builds; None if it needs its
+            config, and ``needs_config`` says why), ``classes``, ``preprocessing``, ``input_size``, ``arch``,
+            ``source_sha256``.
     """
     chains: Dict[str, PackedChain]
     state: Dict[str, Tensor] = field(default_factory=dict)
@@ -62,6 +63,9 @@ class PackedFile:
         Raises:
             ValueError: If the model has no such modules, or its other keys differ.
         """
+        arch = getattr(getattr(model, 'backbone', None), 'arch', None)
+        if arch is not None and self.info.get('arch') not in (None, json.loads(json.dumps(arch.to_dict()))):
+            raise ValueError('the packed file is of another architecture than the model')
         names = {name for name, _ in model.named_modules()}
         missing = sorted(set(self.chains) - names)
         if missing:

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..image_files import is_truncated
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -78,6 +80,9 @@ class Preprocessing:
         Returns:
             tuple: The input of shape (1, 3, H', W'); height and width of the image within it; the factors from the
             original width and height.
+
+        Raises:
+            ValueError: If nothing of the image would be left, as where MMDetection's ``Resize`` fails.
         """
         import cv2  # only detectors need it
         height, width = image.shape[:2]
@@ -101,7 +106,11 @@ class Preprocessing:
         if not self.keep_ratio:
             return self.scale
         factor = min(max(self.scale) / max(width, height), min(self.scale) / min(width, height))
-        return max(1, int(width * factor + 0.5)), max(1, int(height * factor + 0.5))
+        size = int(width * factor + 0.5), int(height * factor + 0.5)
+        if 0 in size:
+            raise ValueError(f'an image of {width} x {height} pixels is too narrow or too low: its proportions kept, '
+                             f'{size[0]} x {size[1]} pixels of it would be left')
+        return size
 
 
 def _is_list(value: Any, kind: Any, length: int) -> bool:
@@ -126,7 +135,9 @@ def read_image(image: Union[np.ndarray, str, os.PathLike]) -> np.ndarray:
         return image
     if not Path(image).is_file():
         raise FileNotFoundError(f"image '{image}' does not exist")
-    pixels = cv2.imread(str(image), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise ValueError(f"image '{image}' can't be read; allowed are files that OpenCV reads, such as jpg and png")
+    content = Path(image).read_bytes()
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    if pixels is None or is_truncated(content):
+        raise ValueError(f"image '{image}' can't be read: it is cut off or no image; allowed are complete files that OpenCV "
+                         'reads, such as jpg and png')
     return pixels

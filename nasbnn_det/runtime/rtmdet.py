@@ -194,7 +194,9 @@ def decode(logits: Sequence[Tensor], distances: Sequence[Tensor], settings: RTMD
         large = ((box[:, 2:] - box[:, :2]) > settings.min_bbox_size).all(1)
         box, label, score = box[large], label[large], score[large]
     if box.numel():
-        # Classes moved apart, so that boxes suppress only those of their own class.
-        kept = nms(box + (label * (box.max() + 1)).unsqueeze(1), score, settings.iou_threshold)[:settings.max_per_img]
+        # Classes moved apart, so that boxes suppress only those of their own class; in double precision, as thousands of
+        # classes and pixels leave float32 no digits for a box.
+        apart = box.double() + (label * (box.max().double() + 1)).unsqueeze(1)
+        kept = nms(apart, score.double(), settings.iou_threshold)[:settings.max_per_img]
         box, label, score = box[kept], label[kept], score[kept]
     return Detections(box, label, score)

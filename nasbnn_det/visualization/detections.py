@@ -1,11 +1,36 @@
 """Pictures of detections: ground truth beside predictions."""
-from typing import List, Sequence, Tuple
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, List, Sequence, Tuple
 
 import cv2
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 #: Okabe and Ito's colours, told apart by colour-blind readers too; BGR.
 _COLOURS = ((0, 159, 230), (233, 180, 86), (115, 158, 0), (66, 228, 240), (178, 114, 0), (0, 94, 213), (167, 121, 204))
+_SIZE = 11  # of the names' letters, in pixels
+
+
+@lru_cache(maxsize=1)
+def _font() -> Any:
+    """DejaVu Sans, which matplotlib brings and which has most alphabets; else Pillow's own, of Latin letters."""
+    package = find_spec('matplotlib')
+    file = Path(package.origin).with_name('mpl-data') / 'fonts' / 'ttf' / 'DejaVuSans.ttf' if package else None
+    return ImageFont.truetype(str(file), _SIZE) if file and file.is_file() else ImageFont.load_default(_SIZE)
+
+
+@lru_cache(maxsize=None)
+def _can_write(letter: str) -> bool:
+    """Whether the font has a letter: those it lacks all look alike."""
+    return letter.isspace() or bytes(_font().getmask(letter)) != bytes(_font().getmask('\U0010ffff'))
+
+
+def _name_of(label: int, names: Sequence[str]) -> str:
+    """A class's name, or its number where the font lacks a letter of it."""
+    name = names[label]
+    return name if all(map(_can_write, name)) else f'class {label}'
 
 
 def draw_boxes(image: np.ndarray, boxes: np.ndarray, labels: Sequence[int], names: Sequence[str],
@@ -16,23 +41,26 @@ def draw_boxes(image: np.ndarray, boxes: np.ndarray, labels: Sequence[int], name
         image (np.ndarray): Shape (H, W, 3), BGR, uint8; not changed.
         boxes (np.ndarray): Corners x1, y1, x2, y2 in pixels, shape (N, 4).
         labels (Sequence[int]): Class indices.
-        names (Sequence[str]): Class names.
+        names (Sequence[str]): Class names. One that the font has no letters for is written as its number.
         scores (Sequence[float]): Shown behind the names, if given.
 
     Returns:
         np.ndarray: A picture of the same shape.
     """
     out = image.copy()
-    for i, (box, label) in enumerate(zip(boxes, labels)):
-        x1, y1, x2, y2 = (int(round(float(v))) for v in box)
-        colour = _COLOURS[int(label) % len(_COLOURS)]
+    corners = [[int(round(float(v))) for v in box] for box in boxes]
+    colours = [_COLOURS[int(label) % len(_COLOURS)] for label in labels]
+    for (x1, y1, x2, y2), colour in zip(corners, colours):
         cv2.rectangle(out, (x1, y1), (x2, y2), colour, 2)
-        text = names[int(label)] + (f' {scores[i]:.2f}' if len(scores) else '')
-        (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.4, 1)
-        top = max(y1, height + 4)
-        cv2.rectangle(out, (x1, top - height - 4), (x1 + width + 2, top), colour, -1)
-        cv2.putText(out, text, (x1 + 1, top - 3), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
-    return out
+    canvas = Image.fromarray(out)  # BGR, so colours are too
+    draw = ImageDraw.Draw(canvas)
+    height = sum(_font().getmetrics())
+    for i, ((x1, y1, _, _), colour, label) in enumerate(zip(corners, colours, labels)):
+        text = _name_of(int(label), names) + (f' {scores[i]:.2f}' if len(scores) else '')
+        top = max(y1 - height, 0)
+        draw.rectangle((x1, top, x1 + int(_font().getlength(text)) + 2, top + height), fill=colour)
+        draw.text((x1 + 1, top), text, fill=(0, 0, 0), font=_font())
+    return np.array(canvas)
 
 
 def comparison_sheet(pairs: Sequence[Tuple[np.ndarray, np.ndarray]], columns: int = 3, tile: int = 256) -> np.ndarray:

@@ -7,11 +7,13 @@ import cv2
 import numpy as np
 import torch
 from mmengine.config import Config, DictAction
-from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
+from mmengine.device import get_device
+from mmengine.registry import DATASETS, MODELS, init_default_scope
 
 from nasbnn_det.apis import check_checkpoint
 from nasbnn_det.cli import run_tool
+from nasbnn_det.files import replace_text, replacing
+from nasbnn_det.runtime.preprocess import read_image
 from nasbnn_det.visualization.detections import comparison_sheet, draw_boxes
 
 TILE = 256
@@ -30,7 +32,8 @@ def parse_args() -> argparse.Namespace:
 
 def picture(image: np.ndarray, instances, names, scale: float, with_scores: bool) -> np.ndarray:
     """The enlarged image with boxes."""
-    image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
+    image = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     boxes = instances.bboxes
     boxes = (boxes.tensor if hasattr(boxes, 'tensor') else boxes).cpu().numpy() * scale
     scores = instances.scores.tolist() if with_scores else ()
@@ -40,34 +43,53 @@ def picture(image: np.ndarray, instances, names, scale: float, with_scores: bool
 def pair(sample, names, score_thr: float):
     """Truth and prediction of a data sample, drawn. Both are in pixels of the image file: annotations are loaded behind the
     resizing, and predictions are scaled back."""
-    image = cv2.imread(sample.img_path)
+    image = read_image(sample.img_path)
     scale = TILE / max(image.shape[:2])
     found = sample.pred_instances[sample.pred_instances.scores >= score_thr]
     return picture(image, sample.gt_instances, names, scale, False), picture(image, found, names, scale, True)
 
 
+def write_result(out: Path) -> None:
+    """Says to a pipeline what was made. A ``result.json`` of another tool stays as it is."""
+    path = out.with_name('result.json')
+    result = dict(metrics={}, files=[f'{out.resolve().parent.name}/{out.name}'])
+    try:
+        is_ours = not path.exists() or set(json.loads(path.read_text(encoding='utf-8'))) == set(result)
+    except (ValueError, TypeError):
+        is_ours = False
+    if is_ours:
+        replace_text(path, json.dumps(result))
+
+
 def main() -> None:
     args = parse_args()
+    out = Path(args.out)
+    if out.suffix.lower() not in ('.png', '.jpg', '.jpeg'):
+        raise ValueError(f"--out '{out}' is no picture; its name must end in .png or .jpg")
+    if args.num < 1:
+        raise ValueError(f'--num is {args.num}; at least one image is wanted')
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
-    cfg.work_dir = str(Path(args.out).resolve().parent)
-    cfg.model.backbone.init_cfg = None
-    cfg.load_from = args.checkpoint
+    # No runner: one keeps its logs and a copy of the config beside the picture, over whatever is there.
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    runner = Runner.from_cfg(cfg)
-    check_checkpoint(runner.model, args.checkpoint)
-    runner.load_or_resume()
-    model = runner.model.eval()
-    dataset = runner.test_dataloader.dataset
+    if 'backbone' in cfg.model:
+        cfg.model.backbone.init_cfg = None  # the checkpoint brings all weights
+    model = MODELS.build(cfg.model)
+    model.load_state_dict(check_checkpoint(model, args.checkpoint)[0])
+    model = model.to(get_device()).eval()
+    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    if not len(dataset):
+        raise ValueError('the test data set has no image to draw')
     pairs = []
     for i in range(min(args.num, len(dataset))):
         data = dataset[i]
         with torch.no_grad():
             sample = model.test_step(dict(inputs=[data['inputs']], data_samples=[data['data_samples']]))[0]
         pairs.append(pair(sample, dataset.metainfo['classes'], args.score_thr))
-    cv2.imwrite(args.out, comparison_sheet(pairs, tile=TILE))
-    result = dict(metrics={}, files=[f'{Path(args.out).resolve().parent.name}/{Path(args.out).name}'])
-    Path(args.out).with_name('result.json').write_text(json.dumps(result), encoding='utf-8')
+    _, content = cv2.imencode(out.suffix, comparison_sheet(pairs, tile=TILE))
+    with replacing(out) as part:
+        part.write_bytes(content.tobytes())
+    write_result(out)
     print(f'written: {args.out}')
 
 

@@ -34,8 +34,9 @@ def main() -> None:
     size = Path(args.out).stat().st_size
     print(f'written: {args.out}, {size / 1e6:.3f} MB; the weights as float32: {floats / 1e6:.3f} MB, '
           f'{floats / size:.1f} times as large')
-    if packed.info['network'] is None:
-        print(f'its network needs its config: tools/test.py {args.config} {args.out}')
+    if packed.info['needs_config']:
+        print(f"it does not stand by itself ({packed.info['needs_config']}); it runs by its config: "
+              f'tools/test.py {args.config} {args.out}')
 
 
 if __name__ == '__main__':

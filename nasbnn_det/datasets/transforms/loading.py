@@ -1,5 +1,4 @@
 """Loads images, and says clearly which of them cannot be loaded."""
-import io
 from typing import Optional
 
 import cv2
@@ -7,12 +6,10 @@ import mmcv
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
-from PIL import Image
 
+from ...image_files import is_truncated
 from ...registry import TRANSFORMS
 
-# How files begin and end whose missing rest OpenCV 4 fills with grey, without an error.
-_ENDS = ((b'\xff\xd8', b'\xff\xd9'), (b'\x89PNG', b'IEND\xaeB`\x82'))
 _ALLOWED = 'a complete image in a format that {} reads, such as JPEG or PNG'
 
 
@@ -83,16 +80,4 @@ class LoadImage(LoadImageFromFile):
             image = mmcv.imfrombytes(content, flag=self.color_type, backend=self.imdecode_backend)
         except (cv2.error, OSError, SyntaxError):
             return None
-        return None if _is_truncated(content) else image
-
-
-def _is_truncated(content: bytes) -> bool:
-    """Whether the end is missing, of formats for which a decoder may keep silent about it."""
-    for start, end in _ENDS:
-        if content.startswith(start) and not content.endswith(end):
-            # Bytes after the end are no fault; only a full decoding tells.
-            try:
-                Image.open(io.BytesIO(content)).load()
-            except (OSError, SyntaxError):
-                return True
-    return False
+        return None if is_truncated(content) else image
