@@ -3,17 +3,16 @@ import copy
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, List, Union
 
+import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
 from ..apis.checkpoint import check_checkpoint
-from ..models.dense_heads import BinaryRTMDetHead
-from ..models.necks import BinaryPAFPN
 from ..runtime import pack
-from ..runtime.chain import PackedChain
+from ..runtime.detector import NETWORKS
 from ..runtime.file import PackedFile, split_packed
 from .preprocessing import read_preprocessing
 
@@ -27,8 +26,8 @@ def pack_checkpoint(cfg: Config, checkpoint: Union[str, os.PathLike]) -> PackedF
 
     Returns:
         PackedFile: With a description of the network where it can stand by itself: a detector of a found backbone,
-        :class:`BinaryPAFPN` and :class:`BinaryRTMDetHead` whose images are prepared in a way that the file has words for.
-        Otherwise ``needs_config`` says why not.
+        ``BinaryPAFPN`` and ``BinaryRTMDetHead`` whose images are prepared in a way that the file has words for. Otherwise
+        its ``needs_config`` says why not.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
@@ -44,14 +43,12 @@ def pack_checkpoint(cfg: Config, checkpoint: Union[str, os.PathLike]) -> PackedF
     packed = pack(model.eval())
     chains, state = split_packed(packed)
     arch = getattr(getattr(model, 'backbone', None), 'arch', None)
-    network, preprocessing, needs_config = describe_network(packed), None, None
-    if network is None:
-        needs_config = 'its network has parts that only MMDetection knows'
-    else:
-        try:
-            preprocessing = read_preprocessing(cfg, model)
-        except ValueError as error:
-            network, needs_config = None, str(error)
+    network, preprocessing, needs_config = None, None, None
+    try:
+        network = describe_network(packed)
+        preprocessing = read_preprocessing(cfg, model)
+    except ValueError as error:
+        network, needs_config = None, str(error)
     info = dict(
         network=network, needs_config=needs_config, classes=_classes(meta, cfg),
         preprocessing=None if preprocessing is None else preprocessing.to_dict(),
@@ -61,28 +58,40 @@ def pack_checkpoint(cfg: Config, checkpoint: Union[str, os.PathLike]) -> PackedF
     return PackedFile(chains, state, info)
 
 
-def describe_network(model: nn.Module) -> Optional[Dict[str, Any]]:
+def describe_network(model: nn.Module) -> Dict[str, Any]:
     """What :class:`nasbnn_det.runtime.PackedDetector` needs to build a packed detector without MMDetection.
+
+    What it builds and the model itself are run once, on a made image, and must agree.
 
     Args:
         model (nn.Module): A packed detector of MMDetection.
 
     Returns:
-        dict | None: None if it has parts that only MMDetection knows.
+        dict: ``kind``, one of :data:`nasbnn_det.runtime.detector.NETWORKS`, and its settings.
+
+    Raises:
+        ValueError: If it has parts that only MMDetection knows.
     """
-    backbone, neck, head, test_cfg = (getattr(model, name, None) for name in ('backbone', 'neck', 'bbox_head', 'test_cfg'))
-    if not (isinstance(backbone, PackedChain) and isinstance(neck, BinaryPAFPN) and isinstance(head, BinaryRTMDetHead)):
-        return None
-    if len(neck.extra) or not all(isinstance(layer, PackedChain) for layer in head.rtm_cls):
-        return None
-    if test_cfg is None or test_cfg.nms.get('type', 'nms') != 'nms' or test_cfg.nms.get('class_agnostic'):
-        return None
-    points = head.prior_generator
-    return dict(
-        kind='rtmdet', num_classes=head.num_classes, strides=[stride[0] for stride in points.strides],
-        offset=float(points.offset), score_thr=test_cfg.score_thr, nms_pre=test_cfg.get('nms_pre', -1),
-        iou_threshold=test_cfg.nms.iou_threshold, max_per_img=test_cfg.max_per_img,
-        min_bbox_size=test_cfg.get('min_bbox_size', -1))
+    chains, _ = split_packed(model)
+    reasons = []
+    for kind, network in NETWORKS.items():
+        try:
+            settings = network.describe(model)
+            alone = network.from_dict(chains, settings)
+            if not _same_maps(alone, model):
+                raise ValueError('the model computes other maps')
+            return dict(kind=kind, **settings)
+        except ValueError as error:
+            reasons.append(f'{kind}: {error}')
+    raise ValueError(f"its network has parts that only MMDetection knows ({'; '.join(reasons)})")
+
+
+@torch.inference_mode()
+def _same_maps(alone: nn.Module, model: nn.Module) -> bool:
+    image = torch.randn(1, 3, 96, 160, generator=torch.Generator().manual_seed(0))
+    found, want = (sum(map(list, maps), []) for maps in (alone(image), model(image, mode='tensor')))
+    return len(found) == len(want) and all(
+        a.shape == b.shape and torch.allclose(a, b, rtol=1e-5, atol=1e-5, equal_nan=True) for a, b in zip(found, want))
 
 
 def _classes(meta: Dict[str, Any], cfg: Config) -> List[str]:

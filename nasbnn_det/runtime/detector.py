@@ -6,7 +6,11 @@ import numpy as np
 
 from .file import PackedFile, load_packed
 from .preprocess import Preprocessing, read_image
-from .rtmdet import Detections, PackedRTMDet, RTMDetSettings
+from .rtmdet import Detections, PackedRTMDet
+
+#: Networks that run without MMDetection. Each offers ``describe`` of a packed model of MMDetection, ``from_dict`` of chains
+#: and that description, ``settings.num_classes`` and ``detect``.
+NETWORKS = {'rtmdet': PackedRTMDet}
 
 
 class PackedDetector:
@@ -33,15 +37,17 @@ class PackedDetector:
             raise ValueError(f"packed file '{path}' does not stand by itself{f' ({reason})' if reason else ''}: evaluate it "
                              f'with tools/test.py CONFIG {path}')
         try:
-            if not isinstance(network, dict) or network.get('kind') != 'rtmdet':
-                raise ValueError(f"its network is {network!r}; this release knows the kind 'rtmdet'")
-            settings = RTMDetSettings.from_dict({key: value for key, value in network.items() if key != 'kind'})
-            self.network = PackedRTMDet(packed.chains, settings).eval()
+            kind = network.get('kind') if isinstance(network, dict) else None
+            if not isinstance(kind, str) or kind not in NETWORKS:
+                raise ValueError(f'its network is {network!r}; this release knows the kind '
+                                 + ' and '.join(map(repr, NETWORKS)))
+            settings = {key: value for key, value in network.items() if key != 'kind'}
+            self.network = NETWORKS[kind].from_dict(packed.chains, settings).eval()
             self.preprocessing = Preprocessing.from_dict(packed.info.get('preprocessing'))
             classes = packed.info.get('classes')
-            if not isinstance(classes, list) or len(classes) != settings.num_classes or \
+            if not isinstance(classes, list) or len(classes) != self.network.settings.num_classes or \
                     not all(isinstance(name, str) for name in classes):
-                raise ValueError(f'it needs the names of {settings.num_classes} classes')
+                raise ValueError(f'it needs the names of {self.network.settings.num_classes} classes')
         except ValueError as error:
             raise ValueError(f"packed file '{path}' describes no detector: {error}") from error
         self.classes = tuple(classes)

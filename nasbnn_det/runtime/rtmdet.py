@@ -1,4 +1,4 @@
-"""The headline detector without MMDetection: backbone, neck and head as chains, decoding and NMS."""
+"""RTMDet without MMDetection: backbone, path-aggregation neck and head as chains, decoding and NMS."""
 import math
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
@@ -124,6 +124,42 @@ class PackedRTMDet(nn.Module):
                                                for tower, predictor in zip(towers, predictors)))
         if left:
             raise ValueError(f'the detector has no place for chain {sorted(left)[0]}')
+
+    @classmethod
+    def from_dict(cls, chains: Dict[str, PackedChain], settings: Mapping[str, Any]) -> 'PackedRTMDet':
+        """Builds it from :meth:`describe`'s form of the settings.
+
+        Raises:
+            ValueError: If a setting or a chain is wrong, missing or left over.
+        """
+        return cls(chains, RTMDetSettings.from_dict(settings))
+
+    @staticmethod
+    def describe(model: nn.Module) -> Dict[str, Any]:
+        """The settings of a packed detector of MMDetection, JSON-ready.
+
+        Args:
+            model (nn.Module): The detector.
+
+        Raises:
+            ValueError: If its head or its ``test_cfg`` is another.
+        """
+        head, test_cfg = getattr(model, 'bbox_head', None), getattr(model, 'test_cfg', None) or {}
+        if not hasattr(head, 'rtm_cls'):
+            raise ValueError("its head is not RTMDet's")
+        nms = dict(test_cfg.get('nms') or {})
+        # What a file has words for, and what has no effect here: the number of boxes from which mmcv goes class by class.
+        known = {'type', 'iou_threshold', 'class_agnostic', 'split_thr'}
+        if set(nms) - known or nms.get('type', 'nms') != 'nms' or nms.get('class_agnostic') or 'iou_threshold' not in nms:
+            raise ValueError(f'its non-maximum suppression is {nms}')
+        others = set(test_cfg) - {'nms', 'nms_pre', 'min_bbox_size', 'score_thr', 'max_per_img'}
+        if others or not {'score_thr', 'max_per_img'} <= set(test_cfg):
+            raise ValueError(f'its test_cfg has the settings {sorted(test_cfg)}')
+        points = head.prior_generator
+        return dict(
+            num_classes=head.num_classes, strides=[stride[0] for stride in points.strides], offset=float(points.offset),
+            score_thr=test_cfg['score_thr'], nms_pre=test_cfg.get('nms_pre', -1), iou_threshold=nms['iou_threshold'],
+            max_per_img=test_cfg['max_per_img'], min_bbox_size=test_cfg.get('min_bbox_size', -1))
 
     def forward(self, images: Tensor) -> Tuple[List[Tensor], List[Tensor]]:
         """Class logits (N, classes, H_i, W_i) and distances to the sides in pixels (N, 4, H_i, W_i) of each level."""

@@ -16,10 +16,10 @@ from mmengine.runner import save_checkpoint
 from shaken_network import shake
 
 from nasbnn_det.apis import PackedDetector
-from nasbnn_det.deploy.packing import pack_checkpoint
+from nasbnn_det.deploy.packing import describe_network, pack_checkpoint
 from nasbnn_det.deploy.preprocessing import read_preprocessing
 from nasbnn_det.registry import MODELS
-from nasbnn_det.runtime import load_packed, save_packed
+from nasbnn_det.runtime import load_packed, pack, save_packed
 from nasbnn_det.runtime.preprocess import Preprocessing
 from nasbnn_det.runtime.rtmdet import RTMDetSettings, decode
 from nasbnn_det.supernet import recalibrate_bn
@@ -269,6 +269,29 @@ def test_a_pipeline_without_words_makes_a_file_that_needs_its_config(trained, tm
         PackedDetector(tmp_path / 'p.safetensors')
     cfg.model.backbone.init_cfg = None
     load_packed(tmp_path / 'p.safetensors').apply_to(MODELS.build(cfg.model))
+
+
+def neck_maps(model, maps):
+    """What the neck computes, whatever its ``forward`` was replaced by."""
+    return type(model.neck).forward(model.neck, maps)
+
+
+@pytest.mark.parametrize('change, message', [
+    (lambda model: model.test_cfg.nms.update(type='soft_nms'), "suppression is {'type': 'soft_nms'"),
+    (lambda model: model.test_cfg.nms.update(class_agnostic=True), 'suppression is'),
+    (lambda model: model.test_cfg.nms.update(offset=1), 'suppression is'),
+    (lambda model: model.test_cfg.update(with_nms=False), r"test_cfg has the settings \[.*'with_nms'"),
+    (lambda model: setattr(model, 'bbox_head', torch.nn.Identity()), "its head is not RTMDet's"),
+    (lambda model: setattr(model.neck.laterals, '0', torch.nn.Identity()), 'needs a chain neck.laterals.0'),
+    (lambda model: setattr(model.neck, 'forward', lambda maps: [2 * x for x in neck_maps(model, maps)]), 'other maps'),
+])
+def test_a_network_that_a_file_has_no_words_for_is_named(trained, change, message):
+    model = pack(trained[1])
+    model.test_cfg = copy.deepcopy(model.test_cfg)
+    assert describe_network(model)['kind'] == 'rtmdet'
+    change(model)
+    with pytest.raises(ValueError, match=message):
+        describe_network(model)
 
 
 def test_a_model_of_another_architecture_is_refused(trained):
