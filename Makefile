@@ -27,7 +27,7 @@ help: ## list the targets
 
 install: $(VENV)/installed ## make .venv with everything the project needs (FAMILY=onedl: .venv-onedl)
 
-$(VENV)/installed: pyproject.toml setup.py $(wildcard mmcv-torchvision-ops/*.* mmcv-torchvision-ops/*/*.py) $(VENV)/made-of
+$(VENV)/installed: pyproject.toml setup.py $(wildcard mmcv-torchvision-ops/*.* mmcv-torchvision-ops/*/*.py) $(VENV).made-of
 	@$(if $(filter $(FAMILIES),$(FAMILY)),,$(error FAMILY=$(FAMILY) is unknown; allowed are $(FAMILIES)))
 	@$(foreach name,$(COMPILERS),command -v $(name) >/dev/null ||) { \
 		echo 'install: none of these C++ compilers is there: $(COMPILERS); install one, or name one by CXX=...' >&2; exit 1; }
@@ -39,14 +39,13 @@ ifeq ($(FAMILY),compiled)
 	MMCV_WITH_OPS=1 $(UV) pip install --python $(VENV) --no-build-isolation --no-deps --reinstall-package onedl-mmcv \
 		$$($(UV) pip freeze --python $(VENV) | grep '^onedl-mmcv==')
 endif
-	@echo '$(PYTHON) $(CURDIR)' > $(VENV)/made-of
 	@touch $@
 
 # Of which Python, and in which folder: with another the environment is made anew.
-$(VENV)/made-of: FORCE
+$(VENV).made-of: FORCE
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null || { \
 		echo "install: $(PYTHON) is no Python 3.10, 3.11 or 3.12; name one by PYTHON=..." >&2; exit 1; }
-	@test "$$(cat $@ 2>/dev/null)" = '$(PYTHON) $(CURDIR)' || { mkdir -p $(VENV) && echo '$(PYTHON) $(CURDIR)' > $@; }
+	@test "$$(cat $@ 2>/dev/null)" = '$(PYTHON) $(CURDIR)' || echo '$(PYTHON) $(CURDIR)' > $@
 
 demo: install ## run the whole pipeline on a tiny made data set
 	$(VENV_PYTHON) tools/run_pipeline.py configs/pipelines/demo.py --work-dir work_dirs/demo
@@ -74,4 +73,4 @@ clean: ## remove build outputs and caches, not .venv or work_dirs
 	find . -path './.venv*' -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## clean, and remove all environments and all results in work_dirs
-	rm -rf .venv .venv-* .uv work_dirs
+	rm -rf .venv* .uv work_dirs
