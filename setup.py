@@ -1,6 +1,7 @@
-"""What pyproject.toml can't say: the kernels are compiled into wheels."""
+"""What pyproject.toml can't say: wheels hold the compiled kernels, and configs and tools where MIM looks for them."""
 
 import importlib.util
+import shutil
 from pathlib import Path
 
 import setuptools
@@ -25,13 +26,25 @@ def load_build():
     return module
 
 
-class BuildWithKernels(build_py):
-    """Compiles the kernels into wheels; an editable install compiles them at the first use."""
+class BuildWheelParts(build_py):
+    """Adds to wheels what is no module; an editable install compiles the kernels at the first use and has the folders."""
 
     def run(self):
         super().run()
-        if self.editable_mode:
-            return
+        if not self.editable_mode:
+            self.copy_mim()
+            self.compile_kernels()
+
+    def copy_mim(self):
+        """Copies configs and tools to nasbnn_det/.mim, where MIM and configs that begin with nasbnn_det:: find them."""
+        folder = Path(self.build_lib, 'nasbnn_det', '.mim')
+        shutil.rmtree(folder, ignore_errors=True)
+        for name in ('configs', 'tools'):
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns('__pycache__'))
+        shutil.copy(ROOT / 'model-index.yml', folder)
+
+    def compile_kernels(self):
+        """Puts the kernels' library beside the runtime, if there is a compiler."""
         kernels = load_build()
         folder = Path(self.build_lib, 'nasbnn_det', 'runtime', 'lib')
         try:
@@ -53,4 +66,4 @@ class PlatformWheel(bdist_wheel):
         return (python, abi, platform) if self.root_is_pure else ('py3', 'none', platform)
 
 
-setup(cmdclass={'build_py': BuildWithKernels, 'bdist_wheel': PlatformWheel})
+setup(cmdclass={'build_py': BuildWheelParts, 'bdist_wheel': PlatformWheel})
