@@ -3,6 +3,7 @@
 A config names our components as ``type='nasbnn_det.NASBNN'``; the modules in ``locations`` are imported
 when a registry is first asked.
 """
+from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
@@ -31,7 +32,8 @@ METRICS = Registry('metric', parent=MMENGINE_METRICS, scope='nasbnn_det',
                    locations=['nasbnn_det.evaluation.fast_coco_metric'])
 HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='nasbnn_det', locations=['nasbnn_det.engine.hooks'])
 
-# So that MMEngine's runner can resume.
+# So that MMEngine's runner can resume, and a config can begin with _base_ = 'nasbnn_det::...'.
 allow_log_history()
+MODULE2PACKAGE.setdefault('nasbnn_det', 'nasbnn_det')
 
 __all__ = ['MODELS', 'MODEL_WRAPPERS', 'DATASETS', 'TRANSFORMS', 'LOOPS', 'OPTIM_WRAPPER_CONSTRUCTORS', 'METRICS', 'HOOKS']
