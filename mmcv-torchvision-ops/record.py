@@ -63,8 +63,7 @@ def record_nms(rng) -> None:
             dets = torch.zeros(count, 5)
             kept = _ext.softnms(boxes_t, scores_t, dets, iou_threshold=threshold, sigma=.5, min_score=.05, method=method,
                                 offset=offset)
-            keep(f'softnms_{number}_{method}', boxes=boxes, scores=scores, threshold=threshold, method=method, offset=offset,
-                 kept=kept, dets=dets[:len(kept)])
+            keep(f'softnms_{number}_{method}', kept=kept, scores=dets[:len(kept), 4])
 
 
 def record_roi_align(rng) -> None:

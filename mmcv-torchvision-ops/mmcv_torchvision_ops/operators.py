@@ -59,7 +59,9 @@ def softnms(boxes: Tensor, scores: Tensor, dets: Tensor, iou_threshold: float, s
     indices = np.arange(len(boxes))
     threshold, count, done = np.float32(iou_threshold), len(boxes), 0
     while done < count:
-        best = done + int(table[4, done:count].argmax())
+        left_scores = table[4, done:count]
+        # Two boxes without area have IoU 0/0, which makes a score NaN: larger than none, and taken when it comes first.
+        best = done if np.isnan(left_scores[0]) else done + int(np.nanargmax(left_scores))
         table[:, [done, best]] = table[:, [best, done]]
         indices[[done, best]] = indices[[best, done]]
         x1, y1, x2, y2, _, area = table[:, done]

@@ -1,7 +1,7 @@
 """MMDetection's detectors, whose necks and heads take their channels from the backbone."""
 from typing import Any, Optional
 
-from mmdet.models.detectors import FCOS, RTMDet, FasterRCNN, RetinaNet, SingleStageDetector
+from mmdet.models.detectors import FCOS, FasterRCNN, RetinaNet, RTMDet, SingleStageDetector
 
 from ...registry import MODELS
 from ..fitting import fit_parts, is_built
