@@ -26,6 +26,25 @@ def detector_options(root):
             'train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
 
 
+def tta_config(folder):
+    """A detector's config with two flips at test time, an evaluator that has no file of its own, and no workers."""
+    path = folder / 'tta.py'
+    path.write_text(f'''
+_base_ = {str(ROOT / DETECTOR)!r}
+test_dataloader = dict(num_workers=0, batch_size=2)
+test_evaluator = dict(_delete_=True, type='nasbnn_det.FastCocoMetric')
+tta_model = dict(type='DetTTAModel', tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.6), max_per_img=100))
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='TestTimeAug', transforms=[
+        [dict(type='Resize', scale=(128, 128), keep_ratio=True)],
+        [dict(type='RandomFlip', prob=1.0), dict(type='RandomFlip', prob=0.0)],
+        [dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip',
+                                               'flip_direction'))]])]
+''')
+    return path
+
+
 @pytest.mark.parametrize('tools', ['tools', MMDET_TOOLS], ids=['ours', 'mmdet'])
 def test_detector_config_trains_and_tests(tools, tiny_shapes, tmp_path, run_tool):
     """MMDetection's own tools as processes: there nothing of ours is imported before the config is read."""
@@ -37,6 +56,10 @@ def test_detector_config_trains_and_tests(tools, tiny_shapes, tmp_path, run_tool
     assert tested.returncode == 0, tested.stderr
     assert 'coco/bbox_mAP' in tested.stdout
     if run is run_tool:
+        augmented = run(tools / 'test.py', tta_config(tmp_path), tmp_path / 'epoch_1.pth', '--work-dir', tmp_path / 'tta',
+                        '--tta', '--data-root', tiny_shapes)
+        assert augmented.returncode == 0, augmented.stderr
+        assert 'coco/bbox_mAP' in augmented.stdout
         assert 'coco/bbox_mAP' in json.loads((tmp_path / 'test' / 'result.json').read_text())['metrics']
 
 
@@ -56,6 +79,9 @@ def bad_inputs(tmp_path, root):
                          'a spread needs at least 2'),
         'no scores': (['tools/analysis_tools/rank_correlation.py', SUPERNET, no_coco], "can't be read as scores"),
         'wrong keys': (['tools/test.py', DETECTOR, wrong, *data], 'has wrong keys for this network'),
+        'no augmentation': (['tools/test.py', DETECTOR, wrong, '--tta', *data], '--tta needs tta_model and tta_pipeline'),
+        'too many guesses': (['tools/train.py', SUPERNET, '--cfg-options', 'val_evaluator.topk=1,6'],
+                             'val_evaluator.topk is [1, 6], but there are 5 classes'),
         'no coco json': (['tools/train.py', DETECTOR, *data, f'train_dataloader.dataset.ann_file={no_coco}'],
                          str(no_coco)),
         'classes of the data': (['tools/train.py', DETECTOR, *data, 'model.bbox_head.num_classes=80'],
@@ -76,8 +102,8 @@ def bad_inputs(tmp_path, root):
 
 
 @pytest.mark.parametrize('case', [
-    'unknown space', 'unknown setting', "a tool's own", 'no scores', 'wrong keys', 'no coco json',
-    'classes of the data', 'levels', 'conv_cfg', 'shape', 'size', 'no config', 'no curve', 'illegal arch'])
+    'unknown space', 'unknown setting', "a tool's own", 'no scores', 'wrong keys', 'no augmentation', 'too many guesses',
+    'no coco json', 'classes of the data', 'levels', 'conv_cfg', 'shape', 'size', 'no config', 'no curve', 'illegal arch'])
 def test_bad_input_ends_in_one_sentence(case, tiny_shapes, tmp_path, run_tool):
     command, message = bad_inputs(tmp_path, tiny_shapes)[case]
     if command[0] == 'tools/train.py':

@@ -4,13 +4,14 @@ import json
 import os
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config, ConfigDict
 from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from nasbnn_det.apis import check_checkpoint
-from nasbnn_det.cli import run_tool, start_processes
+from nasbnn_det.cli import add_config_options, read_config, run_tool, start_processes
+from nasbnn_det.evaluation.top_k import check_top_k
 from nasbnn_det.files import replace_text
 from nasbnn_det.runtime import load_packed
 
@@ -24,7 +25,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--show', action='store_true', help='show prediction results')
     parser.add_argument('--show-dir', help='directory where painted images will be saved')
     parser.add_argument('--wait-time', type=float, default=2, help='the interval of show (s)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    parser.add_argument('--tta', action='store_true', help="test-time augmentation: the config's tta_model and tta_pipeline")
+    parser.add_argument('--data-root', help='folder of the data, in place of the data_root of all data sets of the config')
+    add_config_options(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
@@ -38,17 +41,19 @@ def is_packed(path: str) -> bool:
 
 def load_config(args: argparse.Namespace) -> Config:
     """Reads the config and applies the command line to it."""
-    cfg = Config.fromfile(args.config)
+    cfg = read_config(args.config, args.cfg_options, args.data_root)
     cfg.launcher = args.launcher
-    cfg.merge_from_dict(args.cfg_options or {})
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
-    cfg.load_from = None if is_packed(args.checkpoint) else args.checkpoint
+    # Read by main() with safe loading; the runner's own reader depends on the versions of NumPy and torch.
+    cfg.load_from = None
     # The checkpoint brings all weights: what they were initialised from need not be there any more.
     if 'backbone' in cfg.model:
         cfg.model.backbone.init_cfg = None
+    if args.tta:
+        augment(cfg)
     if args.show or args.show_dir:
         hook = cfg.default_hooks.visualization
         hook.update(draw=True, show=args.show, wait_time=args.wait_time, test_out_dir=args.show_dir)
@@ -61,16 +66,32 @@ def load_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
+def augment(cfg: Config) -> None:
+    """Wraps the model and changes the pipeline for test-time augmentation."""
+    missing = [key for key in ('tta_model', 'tta_pipeline') if key not in cfg]
+    if missing:
+        raise ValueError(f'--tta needs {" and ".join(missing)} in the config, such as those of '
+                         'mmdet/.mim/configs/rtmdet/rtmdet_tta.py')
+    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    dataset = cfg.test_dataloader.dataset
+    while 'pipeline' not in dataset and 'dataset' in dataset:
+        dataset = dataset.dataset
+    dataset.pipeline = cfg.tta_pipeline
+
+
 def main() -> None:
     args = parse_args()
     start_processes(args.launcher)
     cfg = load_config(args)
+    check_top_k(cfg)
     packed = load_packed(args.checkpoint) if is_packed(args.checkpoint) else None
     runner = Runner.from_cfg(cfg)
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = model.module if args.tta else model
     if packed is None:
-        check_checkpoint(runner.model, cfg.load_from)
+        model.load_state_dict(check_checkpoint(model, args.checkpoint)[0])
     else:
-        packed.apply_to(runner.model.module if is_model_wrapper(runner.model) else runner.model)
+        packed.apply_to(model)
     metrics = runner.test()
     result = dict(metrics={key: float(value) for key, value in metrics.items()})
     if is_main_process():

@@ -1,21 +1,19 @@
-"""Runs a config's training loop: supernet training, search, fine-tuning or detector training.
-
-The arguments are MMDetection's.
-"""
+"""Runs a config's training loop: supernet, search, fine-tuning or detector; the arguments are MMDetection's and more."""
 import argparse
 import os
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from nasbnn_det.cli import run_tool, start_processes
+from nasbnn_det.cli import add_config_options, read_config, run_tool, start_processes
+from nasbnn_det.evaluation.top_k import check_top_k
 from nasbnn_det.models.detector_checks import check_conv_cfg
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='train config file path')
     parser.add_argument('--work-dir', help='the dir to save logs and models')
     parser.add_argument('--amp', action='store_true', help='enable automatic-mixed-precision training')
@@ -26,11 +24,8 @@ def parse_args() -> argparse.Namespace:
         type=str,
         const='auto',
         help='resume from this checkpoint, or without a path from the latest in the work directory')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override settings of the config, as key=value; lists as key="[a,b]" or key=a,b')
+    parser.add_argument('--data-root', help='folder of the data, in place of the data_root of all data sets of the config')
+    add_config_options(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
@@ -40,10 +35,8 @@ def parse_args() -> argparse.Namespace:
 
 def load_config(args: argparse.Namespace) -> Config:
     """Reads the config and applies the command line to it."""
-    cfg = Config.fromfile(args.config)
+    cfg = read_config(args.config, args.cfg_options, args.data_root)
     cfg.launcher = args.launcher
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
@@ -68,6 +61,7 @@ def main() -> None:
     cfg = load_config(args)
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     check_conv_cfg(cfg.get('model', {}))
+    check_top_k(cfg)
     Runner.from_cfg(cfg).train()
 
 

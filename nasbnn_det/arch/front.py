@@ -95,7 +95,7 @@ def load_arch(spec: Union[Arch, Dict[str, Any], str, os.PathLike]) -> Arch:
         return spec
     if isinstance(spec, dict):
         return Arch.from_dict(spec)
-    path, _, limit = str(spec).partition('#')
+    path, limit = _split_limit(str(spec))
     data = _read_json(path)
     if isinstance(data, dict) and 'stages' in data:
         if limit:
@@ -110,6 +110,14 @@ def load_arch(spec: Union[Arch, Dict[str, Any], str, os.PathLike]) -> Arch:
     except ValueError as error:
         raise ValueError(f"'{spec}': '{limit}' is no number; write front.json#57 for at most 57M OPs") from error
     return front.best(max_ops_m).arch
+
+
+def _split_limit(spec: str) -> Tuple[str, str]:
+    """A file's name and the limit behind its last '#'; folders and files may have a '#' in their names too."""
+    path, _, limit = spec.rpartition('#')
+    if not path or os.path.isfile(spec) or os.sep in limit or '/' in limit:
+        return spec, ''
+    return path, limit
 
 
 def arch_channels(arch: Union[Arch, Dict[str, Any], str, os.PathLike], out_indices: Sequence[int]) -> Tuple[int, ...]:

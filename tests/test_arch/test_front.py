@@ -91,6 +91,16 @@ def test_limit_on_a_single_architecture(tmp_path):
         load_arch(f'{path}#57')
 
 
+def test_names_with_a_number_sign(tmp_path):
+    folder = tmp_path / 'run#2'
+    folder.mkdir()
+    inside = folder / 'arch#1.json'
+    inside.write_text(Arch.smallest(TINY).to_json())
+    assert load_arch(str(inside)) == Arch.smallest(TINY)
+    with pytest.raises(FileNotFoundError, match=f"'{folder}/none.json' does not exist"):
+        load_arch(f'{folder}/none.json')
+
+
 def entry(**changes):
     """An entry of a front file with some keys changed; None drops one."""
     row = dict(arch=Arch.smallest(TINY).to_dict(), ops=1.0, score=2.0)

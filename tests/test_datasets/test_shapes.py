@@ -239,10 +239,11 @@ class TestAnnotations:
 
 class TestTool:
 
-    def test_defaults_are_those_of_the_function(self):
-        signature = inspect.signature(write_shapes_coco).parameters
-        assert {name: default for name, (default, _) in tool.OPTIONS.items()} == {
-            name: value.default for name, value in signature.items() if name not in ('root', 'progress')}
+    def test_every_setting_is_an_option(self):
+        settings = inspect.signature(write_shapes_coco).parameters
+        assert set(tool.OPTIONS) == set(settings) - {'root', 'progress'}
+        defaults = tool.parse_args(['--out', 'x'])
+        assert defaults == dict(out='x', **{name: settings[name].default for name in tool.OPTIONS})
 
     def test_writes_then_says_so(self, tmp_path, capsys):
         out = tmp_path / 'set'

@@ -67,6 +67,20 @@ def test_refused_before_evaluation(tiny_shapes, tmp_path):
         Runner.from_cfg(cfg).test()
 
 
+@pytest.mark.parametrize('indices, images', [(None, 4), (3, 3)])
+def test_a_metric_without_a_file_scores_the_data_sets_own(indices, images, tiny_shapes, tmp_path):
+    cfg = config(tiny_shapes, tmp_path)
+    del cfg.test_evaluator['ann_file']
+    cfg.test_dataloader.dataset.indices = indices
+    runner = Runner.from_cfg(cfg)
+    own = runner.test()
+    metric, = runner.test_loop.evaluator.metrics
+    assert metric._coco_api is runner.test_loop.dataloader.dataset.annotations and len(metric.img_ids) == images
+    if indices is None:
+        cfg.test_evaluator.ann_file = f'{tiny_shapes}/annotations/instances_val.json'
+        assert Runner.from_cfg(cfg).test().keys() == own.keys()
+
+
 def test_what_fits_passes():
     net = build(config().model)
     net.train()

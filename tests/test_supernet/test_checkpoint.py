@@ -1,6 +1,8 @@
 """Supernet and subnet files: strict, and refused in one clear sentence."""
 import hashlib
 import pickle
+import re
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -140,6 +142,27 @@ def test_runner_checkpoints_are_read(write):
     state, meta = read_checkpoint(write(dict(
         state_dict=dict(w=torch.ones(2)), meta=dict(epoch=1), message_hub=dict(log_scalars=dict(loss=history)))))
     assert state['w'].tolist() == [1, 1] and meta == dict(epoch=1)
+
+
+@pytest.mark.parametrize('module, accepted', [(b'numpy.core.multiarray', True), (b'numpy._core.multiarray', True),
+                                              (b'numpy.core.numeric', False)])
+def test_checkpoints_from_another_numpy(module, accepted, write):
+    """NumPy 1 and 2 have the functions that make arrays in different modules; no other is taken."""
+    history = pytest.importorskip('mmengine.logging').HistoryBuffer([1.0, 2.0], [1, 1])
+    path = write(dict(state_dict=dict(w=torch.ones(2)), message_hub=dict(log_scalars=dict(loss=history))))
+    with ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    pickled = next(name for name in parts if name.endswith('data.pkl'))
+    parts[pickled], changed = re.subn(rb'numpy\._?core\.multiarray(?=\n)', module, parts[pickled])
+    assert changed
+    with ZipFile(path, 'w') as file:
+        for name, data in parts.items():
+            file.writestr(name, data)
+    if accepted:
+        assert read_checkpoint(path)[0]['w'].tolist() == [1, 1]
+    else:
+        with pytest.raises(ValueError, match='weights_only'):
+            read_checkpoint(path)
 
 
 # Subnets.

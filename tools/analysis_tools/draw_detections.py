@@ -6,12 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 
 from nasbnn_det.apis import check_checkpoint
-from nasbnn_det.cli import run_tool
+from nasbnn_det.cli import add_config_options, read_config, run_tool
 from nasbnn_det.files import replace_text, replacing
 from nasbnn_det.runtime.preprocess import read_image
 from nasbnn_det.visualization.detections import comparison_sheet, draw_boxes
@@ -26,7 +25,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', required=True, help='PNG file to write')
     parser.add_argument('--num', type=int, default=12, help='number of images')
     parser.add_argument('--score-thr', type=float, default=0.3, help='lowest score drawn')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    add_config_options(parser)
     return parser.parse_args()
 
 
@@ -68,8 +67,7 @@ def main() -> None:
         raise ValueError(f"--out '{out}' is no picture; its name must end in .png or .jpg")
     if args.num < 1:
         raise ValueError(f'--num is {args.num}; at least one image is wanted')
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = read_config(args.config, args.cfg_options)
     # No runner: one keeps its logs and a copy of the config beside the picture, over whatever is there.
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     if 'backbone' in cfg.model:

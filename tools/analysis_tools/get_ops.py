@@ -3,9 +3,7 @@ import argparse
 import json
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
-
-from nasbnn_det.cli import run_tool
+from nasbnn_det.cli import add_config_options, read_config, run_tool
 from nasbnn_det.costs.report import build_model, format_report, input_size, report_model
 
 
@@ -18,7 +16,7 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         help="input height and width in pixels, or one number for both; by default the size of the config's test "
         'images, or 320')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    add_config_options(parser)
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.add_argument('--out', help='also write the JSON object to this file')
     return parser.parse_args()
@@ -26,8 +24,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = read_config(args.config, args.cfg_options)
     if args.shape and len(args.shape) > 2:
         raise ValueError(f'--shape has {len(args.shape)} numbers; give height and width, or one number for both')
     if args.shape and min(args.shape) < 1:

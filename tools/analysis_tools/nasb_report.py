@@ -6,10 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
 from mmengine.registry import MODELS, init_default_scope
 
-from nasbnn_det.cli import run_tool
+from nasbnn_det.cli import add_config_options, read_config, run_tool
 from nasbnn_det.files import replace_text
 from nasbnn_det.models.backbones import NASBResNet
 from nasbnn_det.nasb import CellSpace
@@ -24,14 +23,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--shape', type=int, nargs=2, default=[224, 224], help='input size in pixels for the OPs')
     parser.add_argument('--history', help='edge_weights.jsonl of the search')
     parser.add_argument('--work-dir', default='work_dirs/nasb_report', help='folder to write to')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    add_config_options(parser)
     return parser.parse_args()
 
 
 def build_backbone(args: argparse.Namespace) -> NASBResNet:
     """The backbone of the config."""
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     backbone = MODELS.build(dict(cfg.model.backbone, init_cfg=None))
     if not isinstance(backbone, NASBResNet):

@@ -8,11 +8,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 from scipy.stats import kendalltau
 
-from nasbnn_det.cli import run_tool
+from nasbnn_det.cli import add_config_options, read_config, run_tool
 from nasbnn_det.files import replace_text
 
 
@@ -22,7 +21,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('scores', help='JSON file of score_subnets.py')
     parser.add_argument('--num', type=int, default=8, help='architectures to train, evenly spread over the OPs')
     parser.add_argument('--work-dir', default='work_dirs/rank_correlation', help='folder of the trainings')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    add_config_options(parser)
     return parser.parse_args()
 
 
@@ -52,8 +51,7 @@ def train_alone(row: dict, folder: Path, args: argparse.Namespace) -> float:
             raise ValueError(f"'{result}' is of another architecture; move '{folder.parent}' away or name another "
                              '--work-dir')
         return stored['score']
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = read_config(args.config, args.cfg_options)
     cfg.work_dir, cfg.experiment_name = str(folder), folder.name
     last_stage = (len(row['arch']['stages']) - 1, )
     cfg.model.backbone.update(arch=row['arch'], out_indices=last_stage, init_cfg=None)

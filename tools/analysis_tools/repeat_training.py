@@ -8,10 +8,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-from nasbnn_det.cli import run_tool
+from nasbnn_det.cli import add_config_options, read_config, run_tool
 from nasbnn_det.costs.module_ops import count_model_ops, total
 from nasbnn_det.files import replace_text
 from nasbnn_det.nasb import count_params
@@ -25,7 +24,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--shape', type=int, nargs=2, default=[224, 224], help='input size in pixels for the OPs')
     parser.add_argument(
         '--work-dir', default='work_dirs/repeat_training', help='folder of the trainings and of runs.jsonl')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    add_config_options(parser)
     return parser.parse_args()
 
 
@@ -36,8 +35,7 @@ def read_runs(path: Path) -> list:
 
 def train(args: argparse.Namespace, seed: int) -> dict:
     """One training from its beginning; the facts about it."""
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = read_config(args.config, args.cfg_options)
     cfg.work_dir = str(Path(args.work_dir) / f'seed{seed}')
     cfg.experiment_name = f'{Path(args.work_dir).name}_seed{seed}'
     cfg.randomness = dict(cfg.get('randomness', {}), seed=seed)

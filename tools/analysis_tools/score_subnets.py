@@ -7,10 +7,9 @@ import json
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import DictAction
 
 from nasbnn_det.arch import Arch
-from nasbnn_det.cli import run_tool
+from nasbnn_det.cli import add_config_options, read_config, run_tool
 from nasbnn_det.costs import count_ops
 from nasbnn_det.engine.evaluation.offline import build_subnet_evaluator
 from nasbnn_det.files import replace_text
@@ -28,7 +27,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--shape', type=int, nargs=2, default=[224, 224], help='input size in pixels for the OPs')
     parser.add_argument('--out', help='file with every score; scores.json in the work directory if not given')
     parser.add_argument('--work-dir', default='work_dirs/score_subnets', help='folder of the log and of result.json')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    add_config_options(parser)
     return parser.parse_args()
 
 
@@ -37,7 +36,7 @@ def main() -> None:
     if args.num < 2:
         raise ValueError(f'--num is {args.num}; a spread needs at least 2 architectures')
     supernet = load_supernet(args.supernet)
-    evaluate = build_subnet_evaluator(args.config, args.work_dir, args.batches, args.cfg_options)
+    evaluate = build_subnet_evaluator(read_config(args.config, args.cfg_options), args.work_dir, args.batches)
     rng = np.random.default_rng(args.seed)
     rows = []
     for _ in range(args.num):

@@ -1,18 +1,21 @@
 """Make the data set ShapesCOCO: images of five shapes, COCO annotations, and crops for classification."""
 import argparse
+import inspect
 import signal
 import sys
 from typing import Any, Dict, List, NoReturn, Optional
 
-# Defaults, those of write_shapes_coco, and what to say about each.
+from nasbnn_det.datasets.shapes import write_shapes_coco
+
+# What to say about each setting of write_shapes_coco.
 OPTIONS = dict(
-    num_train=(2000, 'detection images for training, at least 1'),
-    num_val=(500, 'detection images for validation, at least 1'),
-    image_size=(128, 'height and width of detection images in pixels, at least 32'),
-    num_cls_train=(5000, 'crops for training: 0, or at least one per class'),
-    num_cls_val=(1000, 'crops for validation, likewise'),
-    cls_size=(48, 'height and width of crops in pixels, at least 32'),
-    seed=(0, 'same seed, same set; 0 to 2**32 - 1'))
+    num_train='detection images for training, at least 1',
+    num_val='detection images for validation, at least 1',
+    image_size='height and width of detection images in pixels, at least 32',
+    num_cls_train='crops for training: 0, or at least one per class',
+    num_cls_val='crops for validation, likewise',
+    cls_size='height and width of crops in pixels, at least 32',
+    seed='same seed, same set; 0 to 2**32 - 1')
 _INTERRUPTED = 130
 
 
@@ -72,7 +75,9 @@ def parse_args(argv: Optional[List[str]] = None) -> Dict[str, Any]:
     """
     parser = _Parser(description=__doc__)
     parser.add_argument('--out', required=True, metavar='DATA_ROOT', help='folder to make; it may exist if empty')
-    for name, (default, text) in OPTIONS.items():
+    settings = inspect.signature(write_shapes_coco).parameters
+    for name, text in OPTIONS.items():
+        default = settings[name].default
         parser.add_argument('--' + name.replace('_', '-'), type=int, default=default, metavar='N',
                             help=f'{text}; default: {default}')
     return vars(parser.parse_args(argv))
@@ -94,8 +99,6 @@ def main(argv: Optional[List[str]] = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, progress.stop)
     try:
-        # Not above: it may take seconds, which a typing error on the command line should not.
-        from nasbnn_det.datasets.shapes import write_shapes_coco
         written = write_shapes_coco(out, progress=progress, **arguments)
     except KeyboardInterrupt:
         progress.close()

@@ -3,13 +3,12 @@ import argparse
 from typing import Any, Dict, Tuple
 
 import torch
-from mmengine.config import Config, DictAction
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 from torch import nn
 
 from nasbnn_det.apis import check_checkpoint
-from nasbnn_det.cli import run_tool
+from nasbnn_det.cli import add_config_options, read_config, run_tool
 from nasbnn_det.deploy.onnx_export import export_onnx
 
 
@@ -20,13 +19,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('out', help='the .onnx file to write')
     parser.add_argument('--shape', type=int, nargs='+', default=[320, 320],
                         help='height and width in pixels that are traced; the file takes any')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    add_config_options(parser)
     return parser.parse_args()
 
 
 def load_model(args: argparse.Namespace) -> nn.Module:
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     # The checkpoint brings all weights: what they were initialised from need not be there any more.
     if 'backbone' in cfg.model:

@@ -2,9 +2,7 @@
 import argparse
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
-
-from nasbnn_det.cli import run_tool
+from nasbnn_det.cli import add_config_options, read_config, run_tool
 from nasbnn_det.costs.report import build_model
 from nasbnn_det.deploy.packing import pack_checkpoint
 from nasbnn_det.runtime.file import load_packed, save_packed
@@ -15,7 +13,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file path')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('out', help='file to write, such as detector.safetensors')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    add_config_options(parser)
     return parser.parse_args()
 
 
@@ -23,8 +21,7 @@ def main() -> None:
     args = parse_args()
     if not args.out.endswith('.safetensors'):
         raise ValueError(f"'{args.out}' is no name for a packed file; it must end in .safetensors")
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = read_config(args.config, args.cfg_options)
     packed = pack_checkpoint(cfg, args.checkpoint)
     save_packed(args.out, packed)
     load_packed(args.out)

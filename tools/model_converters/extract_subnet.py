@@ -6,10 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from nasbnn_det.arch import load_arch
-from nasbnn_det.cli import run_tool
+from nasbnn_det.cli import add_config_options, read_config, run_tool
 from nasbnn_det.costs import count_ops
 from nasbnn_det.engine.evaluation.offline import build_subnet_evaluator
 from nasbnn_det.files import replace_text
@@ -25,7 +23,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--shape', type=int, nargs=2, default=[224, 224], help='input size in pixels for the OPs')
     parser.add_argument('--batches', type=int, default=10, help='training batches for recalibration')
     parser.add_argument('--work-dir', default='work_dirs/extract', help='folder of the log and of result.json')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    add_config_options(parser)
     return parser.parse_args()
 
 
@@ -34,7 +32,7 @@ def main() -> None:
     arch = load_arch(args.arch)
     supernet = load_supernet(args.supernet)
     subnet = extract_subnet(supernet, arch)
-    evaluate = build_subnet_evaluator(args.config, args.work_dir, args.batches, args.cfg_options)
+    evaluate = build_subnet_evaluator(read_config(args.config, args.cfg_options), args.work_dir, args.batches)
     metrics = {key: float(value) for key, value in evaluate(subnet).items()}
     ops = count_ops(arch, tuple(args.shape), supernet.num_classes)
     save_subnet(args.out, subnet, metrics=metrics, ops=ops.ops, input_size=args.shape,

@@ -1,0 +1,135 @@
+"""What the command line tools share: reading settings, one folder for all data, how they end."""
+import argparse
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mmengine.config import DictAction
+from torch.utils.data import DataLoader, Dataset
+
+from nasbnn_det.cli import add_config_options, read_config, run_tool
+from nasbnn_det.cli.config import ConfigOptions
+from nasbnn_det.evaluation.top_k import check_top_k
+
+WORDS = st.text('ab.-_/0123', min_size=1, max_size=4) | st.sampled_from(['-2', '0.5', '1e-3', 'True', 'false', 'None'])
+VALUES = st.recursive(WORDS, lambda part: st.lists(part, min_size=1, max_size=3).flatmap(
+    lambda parts: st.sampled_from([f'[{",".join(parts)}]', f'({",".join(parts)})'])), max_leaves=5)
+
+
+def read(*items, action=ConfigOptions):
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=action)
+    return parser.parse_args(['--cfg-options', *items]).cfg_options
+
+
+@given(VALUES | st.lists(WORDS, min_size=2, max_size=3).map(','.join))
+def test_values_without_blanks_are_read_as_mmengine_reads_them(value):
+    assert read(f'a.b={value}') == read(f'a.b={value}', action=DictAction)
+
+
+@pytest.mark.parametrize('text, value', [
+    ('/my data/arch.json', '/my data/arch.json'), ("'/my data/'", '/my data/'),
+    ('[my data/a, my data/b]', ['my data/a', 'my data/b']),
+    ('(1, 2.5)', (1, 2.5)), ('a=b c', 'a=b c'), ('', ''), ('(3,)', (3, ))])
+def test_blanks_are_kept(text, value):
+    assert read(f'key={text}', 'more=1') == dict(key=value, more=1)
+
+
+def test_no_setting_is_said(capsys):
+    with pytest.raises(SystemExit):
+        read('/my', 'data')
+    assert "takes KEY=VALUE, not '/my'" in capsys.readouterr().err
+
+
+CONFIG = '''
+data_root = 'data/old/'
+train_dataloader = dict(num_workers=2, persistent_workers=True, dataset=dict(
+    type='RepeatDataset', dataset=dict(data_root=data_root, ann_file='annotations/train.json')))
+val_dataloader = dict(num_workers=2, persistent_workers=True, dataset=dict(data_root=data_root))
+test_dataloader = dict(dataset=dict(datasets=[dict(data_root=data_root), dict(data_root=data_root)]))
+val_evaluator = dict(ann_file=data_root + 'annotations/val.json')
+test_evaluator = [dict(ann_file=data_root + 'annotations/val.json'), dict(ann_file='elsewhere.json')]
+'''
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / 'config.py'
+    path.write_text(CONFIG)
+    return path
+
+
+def test_one_folder_moves_all_data(config):
+    cfg = read_config(config, data_root='/my data')
+    moved = [cfg.train_dataloader.dataset.dataset, cfg.val_dataloader.dataset, *cfg.test_dataloader.dataset.datasets]
+    assert [part.data_root for part in moved] == ['/my data'] * 4
+    assert cfg.val_evaluator.ann_file == cfg.test_evaluator[0].ann_file == '/my data/annotations/val.json'
+    assert cfg.test_evaluator[1].ann_file == 'elsewhere.json'
+
+
+def test_several_folders_are_not_moved_at_once(config):
+    with pytest.raises(ValueError, match=r"those of this config have \['data/old/', 'other'\]"):
+        read_config(config, {'val_dataloader.dataset.data_root': 'other'}, data_root='new')
+
+
+def test_no_workers_are_not_kept_alive(config):
+    cfg = read_config(config, {'train_dataloader.num_workers': 0})
+    assert 'persistent_workers' not in cfg.train_dataloader and cfg.val_dataloader.persistent_workers
+
+
+def test_a_tool_takes_both(config):
+    parser = argparse.ArgumentParser()
+    add_config_options(parser)
+    args = parser.parse_args(['--cfg-options', 'data_root=x'])
+    assert read_config(config, args.cfg_options).data_root == 'x'
+
+
+class Broken(Dataset):
+    """Raises what it is given."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        if self.error == 'ours':
+            check_top_k(dict(model=dict(num_classes=2), val_evaluator=dict(topk=5)))
+        raise self.error
+
+
+def load(error, workers=1):
+    list(DataLoader(Broken(error), num_workers=workers))
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+@pytest.mark.parametrize('error, words', [
+    ('ours', 'val_evaluator.topk is 5, but there are 2 classes'), (FileNotFoundError('image x does not exist'), 'image x'),
+    (PermissionError(13, 'Permission denied', 'x y.jpg'), 'Permission denied')], ids=str)
+def test_bad_input_met_by_a_worker_is_one_sentence(error, words, workers, capsys):
+    with pytest.raises(SystemExit) as end:
+        run_tool(lambda: load(error, workers))
+    said = capsys.readouterr().err
+    assert end.value.code == 1 and said.startswith('error: ') and words in said
+    assert said.count('\n') == 1 and 'Traceback' not in said and 'File' not in said
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+@pytest.mark.parametrize('error', [ValueError('of another library'), KeyError('key'), RuntimeError('a fault')], ids=str)
+def test_faults_keep_their_traceback(error, workers):
+    with pytest.raises(type(error)):
+        run_tool(lambda: load(error, workers))
+
+
+@pytest.mark.parametrize('model', [dict(num_classes=3), dict(head=dict(num_classes=3))])
+@pytest.mark.parametrize('topk, fits', [(1, True), ((1, 3), True), ((1, 5), False), (5, False), ([1, 4], False)])
+def test_top_k(model, topk, fits):
+    cfg = json.loads(json.dumps(dict(model=model, val_evaluator=[dict(type='Accuracy', topk=topk)])))
+    if fits:
+        check_top_k(cfg)
+    else:
+        with pytest.raises(ValueError, match=f'val_evaluator.topk is .*{np.max(topk)}.*, but there are 3 classes'):
+            check_top_k(cfg)
