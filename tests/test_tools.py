@@ -74,7 +74,7 @@ def bad_inputs(tmp_path, root):
         'unknown space': (['tools/train.py', SUPERNET, '--cfg-options', 'model.space=big'],
                           "unknown search space 'big'; allowed are cifar, imagenet, tiny"),
         'unknown setting': (['tools/train.py', SUPERNET, '--cfg-options', 'model.binarization.bi_transfrom=False'],
-                            'binarization has no bi_transfrom; allowed are bi_transform, weight_norm'),
+                            'a binarization has no bi_transfrom; allowed are type, weights, activations, shift'),
         "a tool's own": (['tools/analysis_tools/score_subnets.py', SUPERNET, wrong, '--num', '1'],
                          'a spread needs at least 2'),
         'no scores': (['tools/analysis_tools/rank_correlation.py', SUPERNET, no_coco], "can't be read as scores"),

@@ -18,7 +18,7 @@ def start_from_twin(network: nn.Module, path: Union[str, os.PathLike]) -> Tuple[
 
     Args:
         network (nn.Module): The binary network; it is not changed.
-        path: Checkpoint of the twin, the same network with ``precision='float'``.
+        path: Checkpoint of the twin, the same network with ``binarization='float'``.
 
     Returns:
         tuple[dict, dict]: The state dict for the binary network, and the checkpoint's meta.

@@ -6,7 +6,7 @@ from typing import Any, Dict, Iterator, List, Sequence, Tuple, Union
 import numpy as np
 
 from .space import SearchSpace
-from .spaces import SPACES, get_space
+from .spaces import get_space
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,13 @@ class Arch:
     # Ways in and out.
 
     def to_dict(self) -> Dict[str, Any]:
-        """JSON-ready form; a named space by its name, any other in full."""
-        named = SPACES.get(self.space.name) == self.space
-        return dict(
-            space=self.space.name if named else self.space.to_dict(),
-            stages=[[dict(channels=b.channels, kernel=b.kernel, groups1=b.groups1, groups2=b.groups2)
-                     for b in blocks] for blocks in self.stages])
+        """JSON-ready form. Its space is there in full: a name would be another network once its table changes."""
+        return dict(space=self.space.to_dict(), stages=self.stages_to_list())
+
+    def stages_to_list(self) -> List[List[Dict[str, int]]]:
+        """JSON-ready form of the stages alone, for files that say the space once; :meth:`from_stages` reads it."""
+        return [[dict(channels=b.channels, kernel=b.kernel, groups1=b.groups1, groups2=b.groups2)
+                 for b in blocks] for blocks in self.stages]
 
     @classmethod
     def from_dict(cls, data: Dict[str, Any]) -> 'Arch':
@@ -90,12 +91,21 @@ class Arch:
         """
         if not isinstance(data, dict) or not {'space', 'stages'} <= set(data):
             raise ValueError(f"an architecture needs the keys 'space' and 'stages'; got {_shorten(data)}")
+        return cls.from_stages(get_space(data['space']), data['stages'])
+
+    @classmethod
+    def from_stages(cls, space: SearchSpace, stages: Sequence[Sequence[Dict[str, int]]]) -> 'Arch':
+        """Inverse of :meth:`stages_to_list`.
+
+        Raises:
+            ValueError: If a key is missing or unknown, or the architecture is illegal.
+        """
         try:
-            stages = tuple(tuple(Block(**block) for block in blocks) for blocks in data['stages'])
+            blocks = tuple(tuple(Block(**block) for block in blocks) for blocks in stages)
         except TypeError as error:
             raise ValueError('an architecture\'s stages are lists of blocks with the keys channels, kernel, groups1, '
-                             f"groups2; got {_shorten(data['stages'])}") from error
-        return cls(get_space(data['space']), stages)
+                             f'groups2; got {_shorten(stages)}') from error
+        return cls(space, blocks)
 
     def to_json(self) -> str:
         """One line of JSON, the same for equal architectures."""

@@ -7,8 +7,10 @@ from typing import Any, Dict, Sequence, Tuple, Union
 
 from ..files import replace_text
 from .arch import Arch
+from .spaces import get_space
 
 _FORMAT = 'nasbnn_det.front'
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,18 @@ class Front:
         return max(within, key=lambda e: (e.score, -e.ops))
 
     def save(self, path: Union[str, os.PathLike]) -> None:
-        """Writes the front as readable JSON, atomically."""
-        entries = [dict(ops=e.ops, score=e.score, arch=e.arch.to_dict()) for e in self.entries]
-        head = json.dumps(dict(format=_FORMAT, version=1, info=self.info), indent=1)[:-2]
+        """Writes the front as readable JSON, atomically.
+
+        Raises:
+            ValueError: If it is empty, or its architectures are of several spaces.
+        """
+        spaces = {e.arch.space for e in self.entries}
+        if len(spaces) != 1:
+            raise ValueError(f'a front is of one search space and not empty; this one is of {len(spaces)}')
+        entries = [dict(ops=e.ops, score=e.score, stages=e.arch.stages_to_list()) for e in self.entries]
+        space = spaces.pop().to_dict()
+        head = json.dumps(dict(format=_FORMAT, version=_VERSION, info=self.info), indent=1)[:-2]
+        head += f',\n "space": {json.dumps(space)}'
         rows = ',\n  '.join(json.dumps(e) for e in entries)
         replace_text(path, f'{head},\n "entries": [\n  {rows}\n ]\n}}\n')
 
@@ -65,15 +76,16 @@ class Front:
             ValueError: If it is no front file or holds an illegal architecture.
         """
         data = _read_json(path)
-        if not isinstance(data, dict) or data.get('format') != _FORMAT or data.get('version') != 1:
+        if not isinstance(data, dict) or data.get('format') != _FORMAT or data.get('version') != _VERSION:
             raise ValueError(f"'{path}' is no front file; allowed is the front.json that a search writes")
         if not data.get('entries'):
             raise ValueError(f"'{path}' has no entries; a front file names at least one architecture")
         try:
-            entries = tuple(FrontEntry(Arch.from_dict(e['arch']), float(e['ops']), float(e['score']))
+            space = get_space(data['space'])
+            entries = tuple(FrontEntry(Arch.from_stages(space, e['stages']), float(e['ops']), float(e['score']))
                             for e in data['entries'])
         except KeyError as error:
-            raise ValueError(f"'{path}': an entry lacks {error}; entries need arch, ops and score") from error
+            raise ValueError(f"'{path}' lacks {error}; a front has a space, and entries with stages, ops and score") from error
         except (TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"'{path}' has an entry that is no architecture with OPs and a score ({error}); allowed is "
                              'the front.json that a search writes') from error

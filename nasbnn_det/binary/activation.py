@@ -1,29 +1,15 @@
 """RSign and RPReLU: sign and PReLU with learned per-channel shifts (ReActNet, arXiv 2003.03488, Sec. 4.2).
 
-Each exists as a function, which also the weight-sharing supernet calls with sliced parameters, and as a
-module that holds the parameters.
+RPReLU exists as a function too, also called by the weight-sharing supernet with sliced parameters.
 """
-from typing import Tuple
+from typing import Optional, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .binarization import Binarization
 from .set_once import SetOnce
-from .sign import sign_activation
-
-
-def rsign(x: Tensor, bias: Tensor) -> Tensor:
-    """Sign of ``x`` shifted by a learned bias.
-
-    Args:
-        x (Tensor): Shape (N, C, H, W).
-        bias (Tensor): Shape (C, ).
-
-    Returns:
-        Tensor: ±1, shape (N, C, H, W).
-    """
-    return sign_activation(x + bias.view(-1, 1, 1))
 
 
 def rprelu(x: Tensor, bias_in: Tensor, slope: Tensor, bias_out: Tensor) -> Tensor:
@@ -39,7 +25,7 @@ def rprelu(x: Tensor, bias_in: Tensor, slope: Tensor, bias_out: Tensor) -> Tenso
         Tensor: Shape (N, C, H, W).
 
     Raises:
-        ValueError: If ``x`` has not four dimensions.
+        ValueError: If ``x`` does not have four dimensions.
     """
     if x.dim() != 4:
         raise ValueError(f'RPReLU takes maps of shape (N, C, H, W), not {tuple(x.shape)}')
@@ -64,21 +50,34 @@ class _PReLU(torch.autograd.Function):
 
 
 class RSign(nn.Module):
-    """Learned per-channel shift, then sign.
+    """Learned per-channel shift, then the sign by a rule.
 
     Args:
         channels (int): C of the input of shape (N, C, H, W).
+        binarization (Binarization): Gives the rule and the kind of shift.
+
+    Attributes:
+        bias (nn.Parameter): The shift, shape (C, ).
+        progress (float, optional): How far the training has come, 0 to 1; set by
+            :class:`nasbnn_det.engine.hooks.BinarizationProgressHook` where a rule wants to know it.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, binarization: Binarization) -> None:
         super().__init__()
-        self.bias = nn.Parameter(torch.zeros(channels))
+        self.rule = binarization.activations
+        self.progress: Optional[float] = None
+        self.bias = nn.Parameter(torch.zeros(channels), requires_grad=binarization.shift != 'none')
+        self.learned = nn.ParameterDict({name: nn.Parameter(value) for name, value in self.rule.parameters().items()})
 
     def forward(self, x: Tensor) -> Tensor:
-        return rsign(x, self.bias)
+        return self.rule(x + self.shift(x), self.progress if self.training else 1.0, **self.learned)
+
+    def shift(self, x: Tensor) -> Tensor:
+        """What is added to ``x``, shape (C, 1, 1)."""
+        return self.bias.view(-1, 1, 1)
 
     def extra_repr(self) -> str:
-        return str(self.bias.numel())
+        return f'{self.bias.numel()}, {self.rule.type}'
 
 
 class CenteredRSign(SetOnce, RSign):
@@ -90,6 +89,7 @@ class CenteredRSign(SetOnce, RSign):
 
     Args:
         channels (int): C of the input of shape (N, C, H, W).
+        binarization (Binarization): Gives the rule.
     """
 
     def forward(self, x: Tensor) -> Tensor:

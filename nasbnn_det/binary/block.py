@@ -1,6 +1,7 @@
 """A NAS-BNN block: two bricks, k x k with the stride, then 1 x 1 with the change of width."""
 from torch import Tensor, nn
 
+from .binarization import Binarizes
 from .brick import BinaryConvModule
 
 
@@ -14,9 +15,7 @@ class BinaryBlock(nn.Module):
         stride (int): Stride of the first brick. Defaults to 1.
         groups1 (int): Groups of the first brick. Defaults to 1.
         groups2 (int): Groups of the second brick. Defaults to 1.
-        bi_transform (bool): Bi-Transformation in the first brick. Defaults to False.
-        weight_norm (bool): Weight normalisation in both. Defaults to True.
-        precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
+        binarization (Binarization | str | dict): Of both. Defaults to 'standardized'.
     """
 
     def __init__(self,
@@ -26,14 +25,10 @@ class BinaryBlock(nn.Module):
                  stride: int = 1,
                  groups1: int = 1,
                  groups2: int = 1,
-                 bi_transform: bool = False,
-                 weight_norm: bool = True,
-                 precision: str = 'binary') -> None:
+                 binarization: Binarizes = 'standardized') -> None:
         super().__init__()
-        rules = dict(weight_norm=weight_norm, precision=precision)
-        self.conv1 = BinaryConvModule(
-            in_channels, in_channels, kernel_size, stride, groups1, bi_transform=bi_transform, **rules)
-        self.conv2 = BinaryConvModule(in_channels, out_channels, 1, groups=groups2, **rules)
+        self.conv1 = BinaryConvModule(in_channels, in_channels, kernel_size, stride, groups1, binarization=binarization)
+        self.conv2 = BinaryConvModule(in_channels, out_channels, 1, groups=groups2, binarization=binarization)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv2(self.conv1(x))

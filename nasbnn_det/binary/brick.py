@@ -4,6 +4,7 @@ from typing import Optional
 from torch import Tensor, nn
 
 from .activation import RPReLU
+from .binarization import Binarizes, get_binarization
 from .conv import BinaryConv2d
 from .shortcut import shortcut
 
@@ -18,15 +19,12 @@ class BinaryConvModule(nn.Module):
         stride (int): Defaults to 1.
         groups (int): Groups of the convolution. Defaults to 1.
         dilation (int): Defaults to 1.
-        bi_transform (bool): See :class:`BinaryConv2d`. Defaults to False.
-        weight_norm (bool): See :class:`BinaryConv2d`. Defaults to True.
+        binarization (Binarization | str | dict): See :func:`build_conv`. Defaults to 'standardized'.
         conv (nn.Conv2d, optional): A convolution to share instead of an own one; a detection head gives
             all its levels the same convolution and each its own statistics.
-        precision (str): 'float' builds the full-precision twin: a plain convolution in the same place, all else
-            the same. Defaults to 'binary'.
 
     Raises:
-        ValueError: If the kernel size is even, channels are not divisible by groups, or the precision is unknown.
+        ValueError: If the kernel size is even, channels are not divisible by groups, or the binarization is unknown.
     """
 
     def __init__(self,
@@ -36,14 +34,11 @@ class BinaryConvModule(nn.Module):
                  stride: int = 1,
                  groups: int = 1,
                  dilation: int = 1,
-                 bi_transform: bool = False,
-                 weight_norm: bool = True,
-                 conv: Optional[nn.Conv2d] = None,
-                 precision: str = 'binary') -> None:
+                 binarization: Binarizes = 'standardized',
+                 conv: Optional[nn.Conv2d] = None) -> None:
         super().__init__()
         if conv is None:
-            conv = build_conv(in_channels, out_channels, kernel_size, stride, groups, dilation, precision,
-                              bi_transform=bi_transform, weight_norm=weight_norm)
+            conv = build_conv(in_channels, out_channels, kernel_size, stride, groups, dilation, binarization)
         self.conv = conv
         self.bn = nn.BatchNorm2d(out_channels)
         self.act = RPReLU(out_channels)
@@ -54,7 +49,7 @@ class BinaryConvModule(nn.Module):
 
 
 def build_conv(in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, groups: int = 1,
-               dilation: int = 1, precision: str = 'binary', **rules: bool) -> nn.Conv2d:
+               dilation: int = 1, binarization: Binarizes = 'standardized') -> nn.Conv2d:
     """The convolution of a brick: size-keeping at stride 1, without bias.
 
     Args:
@@ -64,18 +59,16 @@ def build_conv(in_channels: int, out_channels: int, kernel_size: int, stride: in
         stride (int): Defaults to 1.
         groups (int): Defaults to 1.
         dilation (int): Defaults to 1.
-        precision (str): 'binary', or 'float' for the full-precision twin. Defaults to 'binary'.
-        **rules (bool): ``bi_transform`` and ``weight_norm`` of :class:`BinaryConv2d`.
+        binarization (Binarization | str | dict): As :func:`nasbnn_det.binary.get_binarization` takes it; 'float' builds the
+            full-precision counterpart, a plain convolution in the same place. Defaults to 'standardized'.
 
     Raises:
-        ValueError: If the kernel size is even, channels are not divisible by groups, or the precision is unknown.
+        ValueError: If the kernel size is even, channels are not divisible by groups, or the binarization is unknown.
     """
     if kernel_size % 2 == 0:
         raise ValueError(f'kernel_size={kernel_size} is even; a brick keeps the size and needs an odd kernel')
-    padding = dilation * (kernel_size // 2)
-    args = (in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
-    if precision == 'binary':
-        return BinaryConv2d(*args, bias=False, **rules)
-    if precision == 'float':
+    binarization = get_binarization(binarization)
+    args = (in_channels, out_channels, kernel_size, stride, dilation * (kernel_size // 2), dilation, groups)
+    if binarization.is_float:
         return nn.Conv2d(*args, bias=False)
-    raise ValueError(f"precision '{precision}' is unknown; allowed are 'binary' and 'float'")
+    return BinaryConv2d(*args, bias=False, binarization=binarization)

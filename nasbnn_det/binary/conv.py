@@ -1,25 +1,48 @@
-"""The binary convolution: sign of the input, convolved with a binarised weight."""
-from typing import Optional, Tuple, Union
+"""The binary convolution: signs of the input, convolved with signs of the weight, then scaled."""
+from typing import Any, Optional, Tuple, Union
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..identity import decode, encode
 from .activation import CenteredRSign, RSign
-from .weight import binarize_weight, standardize_weight, transform_kernel
+from .binarization import Binarization, Binarizes, get_binarization
 
 _Size = Union[int, Tuple[int, int]]
 
 
+def convolve_signs(signs: Tensor, weight: Tensor, scale: Optional[Tensor], stride: _Size, padding: _Size,
+                   dilation: _Size = 1, groups: int = 1) -> Tensor:
+    """Convolves ±1 with ±1, then scales.
+
+    The products are ±1 and their sums whole numbers, so the convolution is exact in TF32, and in float16 up to 2,048
+    products (4,096 where their number is even). bfloat16 rounds sums beyond 256.
+
+    Args:
+        signs (Tensor): ±1, shape (N, C, H, W).
+        weight (Tensor): ±1, shape (C', C / groups, k, k).
+        scale (Tensor, optional): Per output channel, shape (C', ); None for 1.
+        stride (int | tuple[int]): As for :func:`torch.nn.functional.conv2d`, like all that follow.
+        padding (int | tuple[int]): Pixels outside do not count.
+        dilation (int | tuple[int]): Defaults to 1.
+        groups (int): Defaults to 1.
+
+    Returns:
+        Tensor: Shape (N, C', H', W'), of the scale's precision.
+    """
+    y = F.conv2d(signs, weight, None, stride, padding, dilation, groups)
+    return y if scale is None else y * scale.view(-1, 1, 1)
+
+
 class BinaryConv2d(nn.Conv2d):
-    """Convolution of ±1 activations with ±a weights, a one float per output channel.
+    """Convolution of ±1 activations with weights ±a, where a is one float per output channel.
 
     The input passes an RSign first, so the layer can stand wherever an ``nn.Conv2d`` stands, for example
     by ``conv_cfg=dict(type='nasbnn_det.BinaryConv2d')`` in any MMDetection layer. Pixels outside the image
-    do not count (zero padding of the ±1 map).
+    do not count (zero padding of the ±1 map). The float ``weight`` is latent: the forward pass binarises it by a rule.
 
-    The float ``weight`` is latent: the forward pass applies Bi-Transformation, weight normalisation and
-    the sign to it (arXiv 2408.15484, Sec. 3).
+    The rule is part of the layer's state: a state dict of another rule is refused.
 
     Args:
         in_channels (int): Channels of the input (N, C, H, W).
@@ -31,15 +54,13 @@ class BinaryConv2d(nn.Conv2d):
         dilation (int | tuple[int]): Defaults to 1.
         groups (int): Defaults to 1.
         bias (bool): A float bias added to the output. Defaults to False.
-        weight_norm (bool): Standardises each filter before its sign. Defaults to True.
-        bi_transform (bool): Multiplies each flattened filter by a learned matrix before normalisation;
-            for square kernels larger than 1. Defaults to False.
-        center (bool): The RSign's shift starts at minus the mean of the first training batch instead of zero, for
-            inputs that are not centred, such as a ReLU's. Defaults to False.
+        binarization (Binarization | str | dict): As :func:`nasbnn_det.binary.get_binarization` takes it. Defaults to
+            'standardized'.
         padding_mode (str): Only 'zeros'.
 
     Raises:
-        ValueError: If channels are not divisible by groups, or an option has no binary meaning.
+        ValueError: If channels are not divisible by groups, an option has no binary meaning, or a state dict of another rule
+            is loaded.
     """
 
     #: Bits of a weight and of an activation, read by reports and by packing.
@@ -56,9 +77,7 @@ class BinaryConv2d(nn.Conv2d):
                  groups: int = 1,
                  bias: bool = False,
                  *,
-                 weight_norm: bool = True,
-                 bi_transform: bool = False,
-                 center: bool = False,
+                 binarization: Binarizes = 'standardized',
                  padding_mode: str = 'zeros') -> None:
         if padding_mode != 'zeros':
             raise ValueError(f"padding_mode is '{padding_mode}'; BinaryConv2d allows 'zeros' only")
@@ -71,33 +90,45 @@ class BinaryConv2d(nn.Conv2d):
         if padding is None:
             padding = tuple(d * (k // 2) for d, k in zip(_pair(dilation), kernel))
         super().__init__(in_channels, out_channels, kernel, stride, padding, dilation, groups, bias)
-        self.sign = CenteredRSign(in_channels) if center else RSign(in_channels)
-        self.weight_norm = weight_norm
-        self.transform: Optional[nn.Parameter] = None
-        if bi_transform:
-            if kernel[0] != kernel[1] or kernel[0] == 1:
-                raise ValueError(f'bi_transform needs a square kernel larger than 1, not {kernel}')
-            self.transform = nn.Parameter(torch.eye(kernel[0]**2))
+        self.binarization = get_binarization(binarization)
+        if self.binarization.is_float:
+            raise ValueError("BinaryConv2d cannot be 'float'; nn.Conv2d is its full-precision counterpart")
+        self.register_buffer('rule_json', encode(self.binarization.to_dict()))
+        self.progress: Optional[float] = None
+        self.sign = (CenteredRSign if self.binarization.shift == 'centered' else RSign)(in_channels, self.binarization)
+        matrix = self.binarization.weights.matrix(kernel)
+        self.transform = None if matrix is None else nn.Parameter(matrix)
+
+    def binarized(self) -> Tuple[Tensor, Optional[Tensor]]:
+        """What the convolution uses: signs of shape (C', C / groups, k, k), and the scale of shape (C', ), None for 1."""
+        return self.binarization.weights(self.weight, self.transform, self.progress if self.training else 1.0)
 
     def binary_weight(self) -> Tensor:
-        """The weight the convolution uses: in every output channel ±a.
-
-        Returns:
-            Tensor: Shape (out_channels, in_channels / groups, k, k).
-        """
-        weight = self.weight
-        if self.transform is not None:
-            weight = transform_kernel(weight, self.transform)
-        if self.weight_norm:
-            weight = standardize_weight(weight)
-        return binarize_weight(weight)
+        """Signs times scale, shape (C', C / groups, k, k)."""
+        signs, scale = self.binarized()
+        return signs if scale is None else signs * scale.view(-1, 1, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(
-            self.sign(x), self.binary_weight(), self.bias, self.stride, self.padding, self.dilation, self.groups)
+        signs, scale = self.binarized()
+        y = convolve_signs(self.sign(x), signs, scale, self.stride, self.padding, self.dilation, self.groups)
+        return y if self.bias is None else y + self.bias.view(-1, 1, 1)
 
     def extra_repr(self) -> str:
-        return super().extra_repr() + f', bi_transform={self.transform is not None}'
+        return super().extra_repr() + f', binarization={self.binarization}'
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
+        check_rule(self.binarization, state_dict.get(prefix + 'rule_json'), prefix)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def check_rule(binarization: Binarization, stored: Optional[torch.Tensor], prefix: str) -> None:
+    """Raises ValueError if a checkpoint's layer was binarised by another rule than this one."""
+    if stored is None:
+        return
+    found = get_binarization(decode(stored))
+    if found != binarization:
+        raise ValueError(f"the checkpoint's layer '{prefix.rstrip('.')}' is binarised by {found}, this network's by "
+                         f'{binarization}; set binarization accordingly')
 
 
 def _pair(value: _Size) -> Tuple[int, int]:

@@ -1,32 +1,9 @@
-"""How a latent float weight becomes a binary one: transform, standardise, sign times scale.
+"""The steps from a latent float weight to a binary one, from which the rules of ``binary/rules/`` are made.
 
-Source: NAS-BNN, arXiv 2408.15484, Sec. 3 (Bi-Transformation and weight normalisation). These functions
-serve the static convolution and the supernet's sliced one alike.
+Source: NAS-BNN, arXiv 2408.15484, Sec. 3 (Bi-Transformation and weight normalisation).
 """
-from dataclasses import asdict, dataclass
-from typing import Any, Dict
-
 import torch
 from torch import Tensor
-
-from .sign import sign_weight
-
-
-@dataclass(frozen=True)
-class Binarization:
-    """Which of NAS-BNN's two rules for weights a network follows; the method has both.
-
-    Args:
-        bi_transform (bool): Bi-Transformation: a learned matrix before the binarisation of each largest kernel.
-            Defaults to True.
-        weight_norm (bool): Weight normalisation: filters are standardised before their sign. Defaults to True.
-    """
-    bi_transform: bool = True
-    weight_norm: bool = True
-
-    def to_dict(self) -> Dict[str, Any]:
-        """JSON-ready form; ``Binarization(**data)`` reads it."""
-        return asdict(self)
 
 
 def transform_kernel(weight: Tensor, matrix: Tensor) -> Tensor:
@@ -80,16 +57,13 @@ class _Standardize(torch.autograd.Function):
         return centred.addcmul_(out, along, value=-1).div_(deviation).view_as(grad)
 
 
-def binarize_weight(weight: Tensor) -> Tensor:
-    """Sign of the weight times its mean magnitude per output channel.
-
-    The scale is a constant for the gradient: only the sign's surrogate carries it.
+def mean_magnitude(weight: Tensor) -> Tensor:
+    """Mean of the absolute values per output channel.
 
     Args:
         weight (Tensor): Shape (O, I, k, k).
 
     Returns:
-        Tensor: Shape (O, I, k, k), in every output channel ±a.
+        Tensor: Shape (O, ).
     """
-    scale = weight.detach().abs().flatten(1).mean(1).view(-1, 1, 1, 1)
-    return scale * sign_weight(weight)
+    return weight.abs().flatten(1).mean(1)

@@ -6,11 +6,11 @@ from typing import Any, Dict, Iterator, Optional, Tuple
 from mmengine.registry import MODELS
 from torch import nn
 
-_PRECISIONS = (None, 'binary', 'float')
+from ..binary import Binarizes, get_binarization
 
 
 def fit_parts(backbone: Any, neck: Any, heads: Dict[str, Any],
-              precision: Optional[str]) -> Tuple[nn.Module, Optional[nn.Module], Dict[str, Any]]:
+              binarization: Optional[Binarizes]) -> Tuple[nn.Module, Optional[nn.Module], Dict[str, Any]]:
     """Builds backbone and neck, and fills in what their channels decide.
 
     ``in_channels`` of the neck and of the heads, and ``out_channels`` of the RoI extractor, are filled in where they are
@@ -20,22 +20,22 @@ def fit_parts(backbone: Any, neck: Any, heads: Dict[str, Any],
         backbone (dict): Its config.
         neck (dict, optional): Its config.
         heads (dict): Configs of the heads by the detector's arguments: ``bbox_head``, ``rpn_head``, ``roi_head``.
-        precision (str, optional): 'float' makes every part the full-precision one, with float weights in the predictors;
-            'binary' the binary one; None leaves each as its config says.
+        binarization (Binarization | str | dict, optional): Of every part, as
+            :func:`nasbnn_det.binary.get_binarization` takes it; 'float' makes float weights in the predictors too. None leaves
+            each as its config says.
 
     Returns:
         tuple[nn.Module, nn.Module | None, dict]: Backbone, neck and the configs of the heads.
 
     Raises:
-        ValueError: If channels can't be filled in, or a part has no choice of precision.
+        ValueError: If channels can't be filled in, a part has no choice, or the binarization is unknown.
     """
-    if precision not in _PRECISIONS:
-        raise ValueError(f"precision '{precision}' is unknown; allowed are 'binary', 'float', or none: each part's own")
     backbone, neck, heads = copy.deepcopy((backbone, neck, heads))
     parts = {'backbone': backbone, **({} if neck is None else {'neck': neck}), **dict(_heads(heads))}
-    if precision is not None:
+    if binarization is not None:
+        is_float = get_binarization(binarization).is_float
         for name, part in parts.items():
-            _set_precision(name, part, precision)
+            _set_binarization(name, part, binarization, is_float)
     built = MODELS.build(backbone)
     channels, giver = getattr(built, 'out_channels', None), f'the backbone ({type(built).__name__})'
     built_neck = None
@@ -75,16 +75,16 @@ def _fill(name: str, part: Dict[str, Any], key: str, channels: Any, giver: str) 
     part[key] = list(channels) if isinstance(channels, tuple) else channels  # stock necks insist on a list
 
 
-def _set_precision(name: str, part: Dict[str, Any], precision: str) -> None:
+def _set_binarization(name: str, part: Dict[str, Any], binarization: Binarizes, is_float: bool) -> None:
     with MODELS.switch_scope_and_registry(None) as registry:
         kind = registry.get(part['type']) if isinstance(part['type'], str) else part['type']
     if kind is None:
         raise ValueError(f"model.{name}.type is '{part['type']}', which is registered nowhere")
-    if not _takes(kind, 'precision'):
-        raise ValueError(f"model.{name} is a {kind.__name__}, of which there is one precision only; leave model.precision "
-                         'out, or choose parts of nasbnn_det that have both')
-    part['precision'] = precision
-    if precision == 'float' and _takes(kind, 'quant_predictors'):
+    if not _takes(kind, 'binarization'):
+        raise ValueError(f"model.{name} is a {kind.__name__}, which has no choice of binarization; leave "
+                         'model.binarization out, or choose parts of nasbnn_det that have one')
+    part['binarization'] = binarization
+    if is_float and _takes(kind, 'quant_predictors'):
         part.setdefault('quant_predictors', False)
 
 

@@ -1,14 +1,44 @@
 """Weights of a search's network become those of the found one."""
 import os
-from typing import Dict, Optional, Union
+from dataclasses import asdict
+from typing import Any, Dict, List, Optional, Union
 
 from torch import Tensor
 
+from ..identity import decode, encode
 from ..supernet.checkpoint import check_keys, read_checkpoint, take_part
 from .modules import edge_key
 from .network import CellNet
+from .operations import CellRules
+from .resnet import ResNetShape
 
 _EDGE_WEIGHTS = '.edge_weights'
+
+
+def describe_backbone(shape: ResNetShape, rules: CellRules, net: Optional[CellNet]) -> Dict[str, Any]:
+    """What a backbone is, JSON-ready: widths and strides, projections, and the cells of a discrete one.
+
+    The rule of binarisation is each convolution's own.
+    """
+    cells = None if net is None else {name: cell.to_dict() for name, cell in net.by_name.items()}
+    return dict(depth=shape.depth, base_channels=shape.base_channels, stem=asdict(shape.stem), projection=rules.projection,
+                cells=cells)
+
+
+def check_backbone(own: Tensor, stored: Optional[Tensor]) -> None:
+    """Raises ValueError if a checkpoint says that it holds another backbone than this one."""
+    if stored is None:
+        return
+    ours, theirs = decode(own), decode(stored)
+    differing = [key for key in ours if ours[key] != theirs.get(key)]
+    if differing:
+        raise ValueError(f"the checkpoint's backbone and this one have different {' and '.join(differing)}: "
+                         f'{_brief(theirs, differing)} against {_brief(ours, differing)}; give the same in the config')
+
+
+def _brief(identity: Dict[str, Any], keys: List[str]) -> str:
+    texts = [str(identity.get(key)) for key in keys]
+    return ', '.join(text if len(text) <= 60 else f'{text[:57]}...' for text in texts)
 
 
 def is_mixed(state: Dict[str, Tensor]) -> bool:
@@ -60,8 +90,11 @@ def load_backbone_state(path: Union[str, os.PathLike], own: Dict[str, Tensor], n
         ValueError: If keys are missing, left over or of another shape.
     """
     state, _ = read_checkpoint(path)
-    given = take_part(state, 'stem.0.conv.weight', ('stem.', 'layer'), path, prefix)
+    given = take_part(state, 'stem.0.conv.weight', ('stem.', 'layer', 'arch_json'), path, prefix)
     if net is not None and is_mixed(given):
         given = discrete_state(given, net)
+        # A search's network is no set of cells yet.
+        given['arch_json'] = encode({**decode(given['arch_json']), 'cells': decode(own['arch_json'])['cells']})
+    check_backbone(own['arch_json'], given.get('arch_json'))
     check_keys(own, given, path, 'a checkpoint of exactly these cells, or of the search that found them')
     return given

@@ -8,7 +8,7 @@ from typing import Callable, Dict, Tuple, Type
 
 from torch import Tensor, nn
 
-from ..binary import build_conv, shortcut
+from ..binary import Binarizes, build_conv, get_binarization, shortcut
 from ..costs import Ops, conv_macs
 
 
@@ -17,14 +17,16 @@ class CellRules:
     """What all cells of a network have in common beside their graphs.
 
     Args:
-        weight_norm (bool): Weight normalisation of the binary convolutions. Defaults to True.
-        precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
+        binarization (Binarization | str | dict): Of the binary convolutions; 'float' builds the full-precision twin.
+            Defaults to 'standardized'.
         projection (bool): Cells that change stride or channels get a full-precision 1 x 1 convolution beside the
             shortcut, as Bi-Real Net (arXiv 1808.00278) has it. Defaults to False.
     """
-    weight_norm: bool = True
-    precision: str = 'binary'
+    binarization: Binarizes = 'standardized'
     projection: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, 'binarization', get_binarization(self.binarization))
 
 
 class Operation(nn.Module):
@@ -151,7 +153,7 @@ class ConvBases(nn.ModuleList):
         super().__init__(
             nn.Sequential(
                 build_conv(in_channels, out_channels, kernel_size, stride, dilation=dilation,
-                           precision=rules.precision, weight_norm=rules.weight_norm),
+                           binarization=rules.binarization),
                 nn.BatchNorm2d(out_channels)) for _ in range(num_bases))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -148,11 +148,11 @@ class Bottleneck(nn.Module):
 
     def __init__(self, in_channels: int, width: int, stride: int, conv2: nn.Module, rules: CellRules) -> None:
         super().__init__()
-        binary = dict(weight_norm=rules.weight_norm, precision=rules.precision)
         self.stride, self.out_channels = stride, _EXPANSION * width
-        self.conv1 = BinaryConvModule(in_channels, width, 1, **binary)
+        self.conv1 = BinaryConvModule(in_channels, width, 1, binarization=rules.binarization)
         self.conv2 = conv2
-        self.conv3 = nn.Sequential(build_conv(width, self.out_channels, 1, **binary), nn.BatchNorm2d(self.out_channels))
+        self.conv3 = nn.Sequential(
+            build_conv(width, self.out_channels, 1, binarization=rules.binarization), nn.BatchNorm2d(self.out_channels))
         self.act = RPReLU(self.out_channels)
 
     def forward(self, x: Tensor) -> Tensor:

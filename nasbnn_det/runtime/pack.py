@@ -41,6 +41,8 @@ def pack(model: nn.Module) -> nn.Module:
         replaced: Dict[int, PackedChain] = {}
         packer.find(model, replaced)
         packed = copy.deepcopy(model, dict(replaced))
+        for module in packed.modules():  # the head of a packed file says what the network is
+            module._buffers.pop('arch_json', None)
     for parameter in packed.parameters():
         parameter.requires_grad_(False)
     return packed.eval()
@@ -140,11 +142,11 @@ def _bricks(module: nn.Module) -> Optional[List[_Brick]]:
     return None
 
 
+@torch.no_grad()
 def _binary_weight(conv: BinaryConv2d) -> Tuple[Tensor, Tensor]:
     """Signs, True is +1, and the magnitude per output channel."""
-    weight = conv.binary_weight().detach()
-    # By the sign bit: a filter of magnitude 0 has signs too, though they mean nothing.
-    return ~torch.signbit(weight), weight.flatten(1)[:, 0].abs()
+    signs, scale = conv.binarized()
+    return signs > 0, signs.new_ones(len(signs)) if scale is None else scale
 
 
 @torch.no_grad()

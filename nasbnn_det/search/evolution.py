@@ -147,8 +147,8 @@ class Evolution:
 
     def state_dict(self) -> Dict[str, Any]:
         """JSON-ready state, read by :meth:`load_state_dict`."""
-        visited = [dict(arch=e.arch.to_dict(), score=e.score) for e in self.visited.values()]
-        return dict(generation=self.generation, visited=visited, rng=self.rng.bit_generator.state)
+        visited = [dict(stages=e.arch.stages_to_list(), score=e.score) for e in self.visited.values()]
+        return dict(space=self.space.to_dict(), generation=self.generation, visited=visited, rng=self.rng.bit_generator.state)
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:
         """Continues from a state.
@@ -156,15 +156,16 @@ class Evolution:
         Raises:
             ValueError: If the state is of another space or has missing keys.
         """
-        missing = {'generation', 'visited', 'rng'} - set(state)
+        missing = {'space', 'generation', 'visited', 'rng'} - set(state)
         if missing:
-            raise ValueError(f'a search state needs the keys generation, visited and rng; {sorted(missing)} missing')
+            raise ValueError(f'a search state needs the keys space, generation, visited and rng; {sorted(missing)} missing')
+        space = SearchSpace.from_dict(state['space'])
+        if space != self.space:
+            raise ValueError(f"the search state is of space '{space.name}', this search is of '{self.space.name}', or their "
+                             'tables differ')
         visited = {}
         for row in state['visited']:
-            arch = Arch.from_dict(row['arch'])
-            if arch.space != self.space:
-                raise ValueError(f"the search state is of space '{arch.space.name}', this search is of "
-                                 f"'{self.space.name}'")
+            arch = Arch.from_stages(self.space, row['stages'])
             visited[arch] = FrontEntry(arch, self.count(arch), float(row['score']))
         self.visited, self.generation = visited, int(state['generation'])
         self.rng.bit_generator.state = state['rng']

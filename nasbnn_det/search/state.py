@@ -82,5 +82,5 @@ def _checksum(body: Dict[str, Any]) -> str:
 
 def save_history(path: Path, entries: Sequence[FrontEntry]) -> None:
     """Writes a line of JSON per visited architecture, in the order of evaluation, atomically."""
-    lines = (json.dumps(dict(ops=e.ops, score=e.score, arch=e.arch.to_dict())) for e in entries)
+    lines = (json.dumps(dict(ops=e.ops, score=e.score, stages=e.arch.stages_to_list())) for e in entries)
     replace_text(path, ''.join(line + '\n' for line in lines))

@@ -1,6 +1,6 @@
 """Weight sharing: the supernet, its training step, BN recalibration and extraction of subnets."""
 from .bi_teacher import bi_teacher_passes
-from .checkpoint import file_sha256, load_subnet_state, load_supernet, save_subnet, save_supernet
+from .checkpoint import file_sha256, load_supernet, save_subnet, save_supernet
 from .extract import extract_subnet
 from .inference import InferenceSubnet
 from .norm import sync_batch_norms
@@ -11,6 +11,6 @@ from .supernet import Supernet
 
 __all__ = [
     'InferenceSubnet', 'PackedInferenceSubnet', 'PackedSubnet', 'Subnet', 'Supernet', 'bi_teacher_passes',
-    'build_features', 'extract_subnet', 'file_sha256', 'load_subnet_state', 'load_supernet', 'recalibrate_bn', 'save_subnet',
+    'build_features', 'extract_subnet', 'file_sha256', 'load_supernet', 'recalibrate_bn', 'save_subnet',
     'save_supernet', 'sync_batch_norms'
 ]

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from ..arch import Arch
-from ..binary.weight import Binarization
 from ..files import replacing
 from ..safe_load import allow_log_history
 from .extract import extract_subnet
@@ -16,7 +15,6 @@ from .subnet import Subnet
 from .supernet import Supernet, decode
 
 _Path = Union[str, os.PathLike]
-_FEATURES = ('stem.', 'stages.')
 
 
 def file_sha256(path: _Path) -> str:
@@ -119,7 +117,11 @@ def load_supernet(path: _Path) -> Supernet:
         FileNotFoundError: If there is no such file.
         ValueError: If it holds no supernet, or keys are missing, left over or of another shape.
     """
-    state, _ = read_checkpoint(path)
+    return supernet_from_state(read_checkpoint(path)[0], path)
+
+
+def supernet_from_state(state: Dict[str, Tensor], path: _Path) -> Supernet:
+    """As :func:`load_supernet`, from a state dict that was read from ``path``."""
     if not is_supernet(state):
         raise ValueError(f"'{path}' holds no supernet: the key 'space_json' is missing; give a checkpoint of "
                          'supernet training')
@@ -155,7 +157,7 @@ def save_subnet(path: _Path, subnet: Subnet, **meta: Any) -> None:
         subnet (Subnet): The network.
         **meta: Plain values to keep beside it, such as the supernet's hash.
     """
-    _save(path, subnet.state_dict(), dict(arch=subnet.arch.to_dict(), binarization=subnet.binarization.to_dict(), **meta))
+    _save(path, subnet.state_dict(), dict(arch=subnet.arch.to_dict(), **meta))
 
 
 def save_supernet(path: _Path, supernet: Supernet, **meta: Any) -> None:
@@ -174,36 +176,9 @@ def _save(path: _Path, state: Dict[str, Tensor], meta: Dict[str, Any]) -> None:
         torch.save(dict(state_dict=state, meta=meta), part)
 
 
-def load_subnet_state(path: _Path, arch: Arch, prefix: Optional[str] = None,
-                      binarization: Binarization = Binarization()) -> Dict[str, Tensor]:
-    """The features' weights of one architecture, from a supernet's or a subnet's checkpoint.
-
-    Args:
-        path: Checkpoint of a supernet, of an extracted subnet, or of any model that holds one.
-        arch (Arch): The architecture whose weights are wanted.
-        prefix (str, optional): Where in the checkpoint the subnet stands, for example ``'backbone.'``. Found by
-            itself if not given.
-        binarization (Binarization): The rules the network follows; a file that says otherwise is refused.
-
-    Returns:
-        dict[str, Tensor]: Keys ``stem.*`` and ``stages.*`` of :class:`Subnet`; the classifier is left out.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If keys are missing, left over or of another shape.
-    """
-    state, meta = read_checkpoint(path)
-    if is_supernet(state):
-        supernet = load_supernet(path)
-        found, state, prefix = supernet.binarization, extract_subnet(supernet, arch).state_dict(), ''
-    else:
-        found = Binarization(**meta.get('binarization', binarization.to_dict()))
-    given = take_part(state, 'stem.conv.weight', _FEATURES, path, prefix)
-    if found != binarization:
-        raise ValueError(f"'{path}' holds a network with {found}, not {binarization}; set binarization accordingly")
-    own = {k: v for k, v in Subnet(arch, 1, binarization).state_dict().items() if not k.startswith('fc.')}
-    check_keys(own, given, path)
-    return given
+def take_subnet(supernet: Supernet, arch: Arch) -> Dict[str, Tensor]:
+    """The features' weights of one architecture: keys ``stem.*``, ``stages.*`` and ``arch_json`` of :class:`Subnet`."""
+    return {key: value for key, value in extract_subnet(supernet, arch).state_dict().items() if not key.startswith('fc.')}
 
 
 def load_classifier_state(path: _Path, own: Dict[str, Tensor]) -> Dict[str, Tensor]:

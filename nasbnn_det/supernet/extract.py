@@ -40,6 +40,8 @@ def extract_subnet(supernet: Supernet, arch: Arch) -> Subnet:
             width = _block_state(state, f'stages.{i}.{j}', module, block, width)
     state['fc.weight'] = supernet.fc.weight[:, :width]
     state['fc.bias'] = supernet.fc.bias
+    # What the subnet says of itself is already there.
+    state.update({key: value for key, value in subnet.state_dict().items() if key.endswith(('arch_json', 'rule_json'))})
     subnet.load_state_dict({k: v.detach() for k, v in state.items()}, strict=True)
     return subnet.eval()
 
@@ -65,9 +67,10 @@ def _brick_state(state: Dict[str, Tensor], prefix: str, brick: SlicedBrick, chan
                  groups: int) -> None:
     conv, (in_channels, out_channels) = brick.conv, channels
     state[f'{prefix}.conv.weight'] = conv.latent_weight(in_channels, out_channels, kernel, groups)
-    if conv.uses_transform(kernel):
+    if conv.matrix_for(kernel) is not None:
         state[f'{prefix}.conv.transform'] = conv.transform
-    _put(state, f'{prefix}.conv.sign', sliced_state(conv.sign, in_channels))
+    state[f'{prefix}.conv.sign.bias'] = conv.sign.bias[:in_channels]
+    _put(state, f'{prefix}.conv.sign.learned', conv.sign.learned.state_dict())
     _put(state, f'{prefix}.bn', sliced_state(brick.bn, out_channels))
     _put(state, f'{prefix}.act', sliced_state(brick.act, out_channels))
 

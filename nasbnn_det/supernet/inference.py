@@ -38,30 +38,33 @@ class _Brick:
 
     def __init__(self, brick: BinaryConvModule) -> None:
         conv = brick.conv
-        self.weight = conv.binary_weight().detach()
+        self.signs, scale = (None if value is None else value.detach() for value in conv.binarized())
+        self.scale = self.signs.new_ones(len(self.signs)) if scale is None else scale
         # + 0.0: a shift of -0 would turn into a sign of -1.
         self.shift = conv.sign.bias.detach().view(-1, 1, 1) + 0.0
         self.stride, self.groups, self.out_channels = conv.stride[0], conv.groups, conv.out_channels
         self.bn = brick.bn
         self.bias_in, self.slope = brick.act.bias_in.detach(), brick.act.slope.detach()
         self.bias_out = brick.act.bias_out.detach().view(-1, 1, 1)
-        self.one = self.weight.new_ones(())
+        self.one = self.signs.new_ones(())
         self.folded: Optional[Tuple[Tensor, Tensor]] = None
 
     def fold(self) -> None:
         """Folds the batch norm's statistics, which are final now, and the shift before the PReLU."""
-        scale = self.bn.weight * (self.bn.running_var + self.bn.eps).rsqrt()
-        bias = self.bn.bias - self.bn.running_mean * scale + self.bias_in
-        self.folded = self.weight * scale.view(-1, 1, 1, 1), bias
+        factor = self.bn.weight * (self.bn.running_var + self.bn.eps).rsqrt()
+        bias = self.bn.bias - self.bn.running_mean * factor + self.bias_in
+        self.folded = (self.scale * factor).view(-1, 1, 1), bias.view(-1, 1, 1)
 
     def __call__(self, x: Tensor) -> Tensor:
         signs = x + self.shift
         torch.copysign(self.one, signs, out=signs)
-        weight, bias = self.folded or (self.weight, None)
-        weight = crop_kernel(weight, x.shape[2:])
-        y = F.conv2d(signs, weight, bias, self.stride, (weight.shape[2] // 2, weight.shape[3] // 2), 1, self.groups)
+        weight = crop_kernel(self.signs, x.shape[2:])
+        # ±1 with ±1: exact in any precision that a GPU convolves in.
+        y = F.conv2d(signs, weight, None, self.stride, (weight.shape[2] // 2, weight.shape[3] // 2), 1, self.groups)
         if self.folded is None:
-            y = self.bn(y).add_(self.bias_in.view(-1, 1, 1))
+            y = self.bn(y.mul_(self.scale.view(-1, 1, 1))).add_(self.bias_in.view(-1, 1, 1))
+        else:
+            y = torch.addcmul(self.folded[1], y, self.folded[0])
         y += shortcut(x, self.out_channels, self.stride)
         return F.prelu(y, self.slope).add_(self.bias_out)
 

@@ -2,17 +2,18 @@
 
 Nothing here keeps a mode: what is to be computed comes with the call.
 """
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..arch import Block, StageSpec
-from ..binary.activation import RPReLU, RSign, rprelu, rsign
+from ..binary import Binarization
+from ..binary.activation import RPReLU, RSign, rprelu
+from ..binary.conv import convolve_signs
 from ..binary.quant import QuantConv2d, quantize_weight
 from ..binary.shortcut import shortcut
-from ..binary.weight import Binarization, binarize_weight, standardize_weight, transform_kernel
 from .norm import SlicedBatchNorm2d
 from .slicing import shrink_kernel, slice_channels, slice_groups
 
@@ -34,7 +35,8 @@ class SlicedBinaryConv2d(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, kernels: Tuple[int, ...], groups: Tuple[int, ...],
                  binarization: Binarization) -> None:
         super().__init__()
-        self.weight_norm = binarization.weight_norm
+        self.binarization = binarization
+        self.progress: Optional[float] = None
         self.max_kernel = kernels[-1]
         size = (out_channels, in_channels // groups[0], self.max_kernel, self.max_kernel)
         self.weight = nn.Parameter(torch.empty(size))
@@ -43,10 +45,9 @@ class SlicedBinaryConv2d(nn.Module):
             f'{k}to{k - 2}': nn.Parameter(torch.eye((k - 2)**2))
             for k in range(self.max_kernel, kernels[0], -2)
         })
-        self.transform = None
-        if binarization.bi_transform and self.max_kernel > 1:
-            self.transform = nn.Parameter(torch.eye(self.max_kernel**2))
-        self.sign = RSign(in_channels)
+        matrix = binarization.weights.matrix((self.max_kernel, self.max_kernel))
+        self.transform = None if matrix is None else nn.Parameter(matrix)
+        self.sign = SlicedRSign(in_channels, binarization)
 
     def latent_weight(self, in_channels: int, out_channels: int, kernel: int, groups: int) -> Tensor:
         """The part of the shared weight that a static convolution would own.
@@ -57,9 +58,9 @@ class SlicedBinaryConv2d(nn.Module):
         weight = slice_channels(self.weight, out_channels, in_channels)
         return slice_groups(shrink_kernel(weight, kernel, self.shrink), in_channels, groups)
 
-    def uses_transform(self, kernel: int) -> bool:
-        """Whether Bi-Transformation applies: to the largest kernel only."""
-        return self.transform is not None and kernel == self.max_kernel
+    def matrix_for(self, kernel: int) -> Optional[Tensor]:
+        """The learned matrix, which is that of the largest kernel, or None."""
+        return self.transform if kernel == self.max_kernel else None
 
     def forward(self, x: Tensor, out_channels: int, kernel: int, groups: int, stride: int,
                 real_weights: bool) -> Tensor:
@@ -78,13 +79,18 @@ class SlicedBinaryConv2d(nn.Module):
         """
         channels = x.shape[1]
         weight = self.latent_weight(channels, out_channels, kernel, groups)
-        if self.uses_transform(kernel) and not real_weights:
-            weight = transform_kernel(weight, self.transform)
-        if self.weight_norm:
-            weight = standardize_weight(weight)
-        if not real_weights:
-            weight = binarize_weight(weight)
-        return F.conv2d(rsign(x, self.sign.bias[:channels]), weight, None, stride, kernel // 2, 1, groups)
+        rule = self.binarization.weights
+        if real_weights:
+            return F.conv2d(self.sign(x), rule.prepare(weight), None, stride, kernel // 2, 1, groups)
+        signs, scale = rule(weight, self.matrix_for(kernel), self.progress if self.training else 1.0)
+        return convolve_signs(self.sign(x), signs, scale, stride, kernel // 2, 1, groups)
+
+
+class SlicedRSign(RSign):
+    """RSign over the first channels of the widest."""
+
+    def shift(self, x: Tensor) -> Tensor:
+        return self.bias[:x.shape[1]].view(-1, 1, 1)
 
 
 class SlicedRPReLU(RPReLU):

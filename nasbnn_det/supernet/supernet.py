@@ -1,5 +1,4 @@
 """The weight-sharing supernet: every architecture of a search space in one set of weights."""
-import json
 from typing import Any, Iterator, List, Tuple, Union
 
 import torch
@@ -7,7 +6,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..arch import Arch, SearchSpace, get_space
-from ..binary.weight import Binarization
+from ..binary import Binarization, Binarizes, get_binarization
+from ..identity import decode as decode_json
+from ..identity import encode
 from .layers import SlicedBlock, SlicedStem
 
 
@@ -20,19 +21,21 @@ class Supernet(nn.Module):
     Args:
         space (SearchSpace | str | list): As :func:`nasbnn_det.arch.get_space` takes it.
         num_classes (int): Classes of the linear layer.
-        binarization (Binarization): The rules its weights follow. Defaults to NAS-BNN's.
+        binarization (Binarization | str | dict): How its layers are binarised. Defaults to 'nasbnn'.
 
     Raises:
         ValueError: If the space is unknown, or a state dict of another space or other rules is loaded.
     """
 
     def __init__(self, space: Union[SearchSpace, str, list], num_classes: int,
-                 binarization: Binarization = Binarization()) -> None:
+                 binarization: Binarizes = 'nasbnn') -> None:
         super().__init__()
         self.space = get_space(space)
         self.num_classes = num_classes
-        self.binarization = binarization
-        self.register_buffer('space_json', _encode(self.space, binarization))
+        self.binarization = get_binarization(binarization)
+        if self.binarization.is_float:
+            raise ValueError("a supernet cannot be 'float': its teacher has real weights already")
+        self.register_buffer('space_json', encode(dict(self.space.to_dict(), binarization=self.binarization.to_dict())))
         specs = self.space.stages
         self.stem = SlicedStem(specs[0].channels[-1], specs[0].stride)
         self.stages = nn.ModuleList()
@@ -40,7 +43,7 @@ class Supernet(nn.Module):
         for spec in specs[1:]:
             blocks = nn.ModuleList()
             for i in range(spec.depths[-1]):
-                blocks.append(SlicedBlock(channels, spec, spec.stride if i == 0 else 1, binarization))
+                blocks.append(SlicedBlock(channels, spec, spec.stride if i == 0 else 1, self.binarization))
                 channels = spec.channels[-1]
             self.stages.append(blocks)
         self.fc = nn.Linear(channels, num_classes)
@@ -100,11 +103,6 @@ class Supernet(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-def _encode(space: SearchSpace, binarization: Binarization) -> Tensor:
-    text = json.dumps(dict(space.to_dict(), binarization=binarization.to_dict()))
-    return torch.tensor(list(text.encode()), dtype=torch.uint8)
-
-
 def decode(space_json: Tensor) -> Tuple[SearchSpace, Binarization]:
     """What a supernet's ``space_json`` buffer says.
 
@@ -117,8 +115,8 @@ def decode(space_json: Tensor) -> Tuple[SearchSpace, Binarization]:
     Raises:
         ValueError: If it is no such JSON.
     """
-    data = json.loads(bytes(space_json.tolist()).decode())
+    data = decode_json(space_json)
     try:
-        return SearchSpace.from_dict(data), Binarization(**data['binarization'])
+        return SearchSpace.from_dict(data), get_binarization(data['binarization'])
     except (KeyError, TypeError) as error:
         raise ValueError(f'no search space with rules of binarisation: {error}') from error

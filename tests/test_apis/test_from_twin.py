@@ -7,9 +7,9 @@ from nasbnn_det.apis import start_from_twin
 from nasbnn_det.binary import BinaryConvModule
 
 
-def network(precision='binary', width=8):
+def network(binarization='standardized', width=8):
     torch.manual_seed(0)
-    bricks = [BinaryConvModule(8, width, 3, precision=precision), BinaryConvModule(width, 8, 1, precision=precision)]
+    bricks = [BinaryConvModule(8, width, 3, binarization=binarization), BinaryConvModule(width, 8, 1, binarization=binarization)]
     bricks.append(BinaryConvModule(width, 8, 1, conv=bricks[1].conv))  # shared, as by the levels of a head
     return nn.Sequential(*bricks[:2], nn.Conv2d(8, width, 1), bricks[2], nn.Conv2d(8, 2, 1))
 

@@ -81,9 +81,12 @@ def test_json_round_trip(arch):
 
 
 @pytest.mark.parametrize('name', sorted(SPACES))
-def test_named_spaces_travel_by_name(name):
+def test_spaces_travel_in_full(name):
     arch = Arch.random(SPACES[name], np.random.default_rng(0))
-    assert arch.to_dict()['space'] == name and Arch.from_json(arch.to_json()) == arch
+    data = arch.to_dict()
+    assert data['space'] == SPACES[name].to_dict() and Arch.from_json(arch.to_json()) == arch
+    # A name is enough where somebody writes one.
+    assert Arch.from_dict(dict(data, space=name)) == arch
 
 
 def test_a_space_that_borrows_a_name_travels_in_full():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from random_spaces import archs
+from random_spaces import spaces
 
 from nasbnn_det.arch import SPACES, Arch, Front, FrontEntry, arch_channels, load_arch
 
@@ -35,12 +35,22 @@ def test_file_round_trip(front, saved):
     assert json.loads(saved.read_text())['entries'][3]['score'] == 70.123456789012345
 
 
-@given(st.lists(st.tuples(archs(), st.floats(1, 1e9), st.floats(-100, 100)), min_size=1, max_size=4), st.booleans())
-def test_any_front_round_trips(tmp_path, rows, with_info):
-    front = Front(tuple(FrontEntry(*row) for row in rows), dict(a=[1, 'ü']) if with_info else {})
+@given(spaces(), st.lists(st.tuples(st.integers(0, 99), st.floats(1, 1e9), st.floats(-100, 100)), min_size=1, max_size=4),
+       st.booleans())
+def test_any_front_round_trips(tmp_path, space, rows, with_info):
+    entries = tuple(FrontEntry(Arch.random(space, np.random.default_rng(seed)), *row) for seed, *row in rows)
+    front = Front(entries, dict(a=[1, 'ü']) if with_info else {})
     path = tmp_path / 'any.json'
     front.save(path)
     assert Front.load(path) == front
+
+
+def test_a_front_of_two_spaces_is_not_written(tmp_path):
+    entries = tuple(FrontEntry(Arch.smallest(SPACES[name]), 1.0, 1.0) for name in ('tiny', 'cifar'))
+    for wrong in (entries, ()):
+        with pytest.raises(ValueError, match='a front is of one search space and not empty; this one is of'):
+            Front(wrong).save(tmp_path / 'front.json')
+    assert not list(tmp_path.iterdir())
 
 
 def test_best(front):
@@ -103,17 +113,15 @@ def test_names_with_a_number_sign(tmp_path):
 
 def entry(**changes):
     """An entry of a front file with some keys changed; None drops one."""
-    row = dict(arch=Arch.smallest(TINY).to_dict(), ops=1.0, score=2.0)
+    row = dict(stages=Arch.smallest(TINY).stages_to_list(), ops=1.0, score=2.0)
     row.update(changes)
     return {k: v for k, v in row.items() if v is not None}
 
 
 def front_text(*entries, **changes):
     """Text of a front file."""
-    return json.dumps(dict(dict(format='nasbnn_det.front', version=1, info={}, entries=list(entries)), **changes))
-
-
-ILLEGAL = dict(Arch.smallest(TINY).to_dict(), stages=[])
+    head = dict(format='nasbnn_det.front', version=2, info={}, space=TINY.to_dict(), entries=list(entries))
+    return json.dumps({**head, **changes})
 
 
 @pytest.mark.parametrize('text, words', [
@@ -123,12 +131,13 @@ ILLEGAL = dict(Arch.smallest(TINY).to_dict(), stages=[])
     ('[1, 2]', 'is no front file'),
     ('{}', 'is no front file'),
     (front_text(entry(), format='other'), 'is no front file'),
-    (front_text(entry(), version=2), 'is no front file'),
+    (front_text(entry(), version=1), 'is no front file'),
     (front_text(), 'has no entries'),
-    (front_text(entry(arch=None)), "lacks 'arch'"),
+    (front_text(entry(stages=None)), "lacks 'stages'"),
+    (front_text(entry(), space='none'), "unknown search space 'none'"),
     (front_text(entry(ops=None)), "lacks 'ops'"),
     (front_text(entry(score=None)), "lacks 'score'"),
-    (front_text(entry(arch=ILLEGAL)), 'illegal architecture: 0 stages'),
+    (front_text(entry(stages=[])), 'illegal architecture: 0 stages'),
     (front_text(entry(score='high')), 'high'),
     (front_text(entry(score=[1])), 'front.json'),
     (front_text(5), 'front.json'),

@@ -23,7 +23,7 @@ def plain_parts(layer, x):
     weight = layer.weight.detach()
     if layer.transform is not None:
         weight = transform_kernel(weight, layer.transform.detach())
-    if layer.weight_norm:
+    if layer.binarization.weights.standardize:
         weight = standardize_weight(weight)
     scale = weight.abs().mean((1, 2, 3)).double()
     return ones, torch.where(weight >= 0, 1.0, -1.0).double(), scale
@@ -35,12 +35,11 @@ def layers(draw):
     torch.manual_seed(draw(st.integers(0, 9999)))
     groups = draw(st.sampled_from((1, 2, 3)))
     kernel = draw(st.sampled_from((1, 2, 3, 5)) | st.tuples(st.integers(1, 3), st.integers(1, 3)))
-    square = isinstance(kernel, int) and kernel > 1
     layer = BinaryConv2d(
         groups * draw(st.integers(1, 3)), groups * draw(st.integers(1, 3)), kernel,
         stride=draw(st.integers(1, 3)), padding=draw(st.integers(0, 4) | st.none()),
         dilation=draw(st.integers(1, 2)), groups=groups, bias=draw(st.booleans()),
-        weight_norm=draw(st.booleans()), bi_transform=square and draw(st.booleans()))
+        binarization=dict(weights=dict(type='nasbnn', standardize=draw(st.booleans()), bi_transform=draw(st.booleans()))))
     size = (draw(st.integers(1, 2)), layer.in_channels, draw(st.integers(9, 14)), draw(st.integers(9, 14)))
     return randomize(layer), torch.randn(size)
 
@@ -73,7 +72,7 @@ def test_outputs_are_integer_multiples_of_the_scale(case):
 
 @pytest.mark.parametrize('padding', [1, 2])
 def test_borders_see_only_the_taps_inside(padding):
-    layer = BinaryConv2d(1, 1, 3, padding=padding, weight_norm=False)
+    layer = BinaryConv2d(1, 1, 3, padding=padding, binarization='bireal')
     with torch.no_grad():
         layer.weight.fill_(1)
     out = layer(torch.ones(1, 1, 4, 4))
@@ -92,7 +91,7 @@ def test_padding_none_keeps_the_size(kernel, dilation):
 
 def test_every_parameter_gets_a_gradient():
     torch.manual_seed(0)
-    layer = BinaryConv2d(4, 4, 3, groups=2, bias=True, bi_transform=True)
+    layer = BinaryConv2d(4, 4, 3, groups=2, bias=True, binarization='nasbnn')
     layer(torch.randn(2, 4, 5, 5)).square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in layer.parameters())
 
@@ -105,8 +104,7 @@ def test_precision_is_on_the_layer():
     (dict(in_channels=3, groups=2), ('in_channels=3', 'groups=2')),
     (dict(out_channels=5, groups=2), ('out_channels=5', 'groups=2')),
     (dict(padding_mode='reflect'), ('reflect', 'zeros')),
-    (dict(kernel_size=1, bi_transform=True), ('bi_transform', 'larger than 1')),
-    (dict(kernel_size=(3, 5), bi_transform=True), ('bi_transform', 'square', '(3, 5)')),
+    (dict(binarization='float'), ("'float'", 'nn.Conv2d')),
 ])
 def test_bad_arguments(kwargs, words):
     with pytest.raises(ValueError) as error:
@@ -118,3 +116,9 @@ def test_bad_arguments(kwargs, words):
 def test_groups_must_be_positive(groups):
     with pytest.raises(ValueError, match='groups'):
         BinaryConv2d(4, 4, 3, groups=groups)
+
+
+@pytest.mark.parametrize('kernel, has_matrix', [(3, True), (1, False), ((3, 5), False)])
+def test_a_matrix_stands_in_square_kernels(kernel, has_matrix):
+    assert (BinaryConv2d(4, 4, kernel, binarization='nasbnn').transform is not None) == has_matrix
+    assert BinaryConv2d(4, 4, kernel).transform is None

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasbnn_det.binary import RPReLU, RSign, sign_activation, sign_weight
-from nasbnn_det.binary.activation import rprelu, rsign
+from nasbnn_det.binary import RPReLU, RSign, get_binarization, sign_activation, sign_weight
+from nasbnn_det.binary.activation import rprelu
 
 _SIGNS = pytest.mark.parametrize('sign', [sign_activation, sign_weight])
 _FLOATS = st.lists(st.floats(-3, 3, width=32) | st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.5, -0.5]), min_size=1)
@@ -67,7 +67,7 @@ def test_backward_leaves_its_inputs_alone():
 
 def test_rsign_shifts_each_channel_before_the_sign():
     torch.manual_seed(0)
-    layer = RSign(3)
+    layer = RSign(3, get_binarization('reactnet'))
     x = torch.randn(2, 3, 4, 5)
     assert torch.equal(layer(x), sign_activation(x))
     with torch.no_grad():
@@ -80,11 +80,13 @@ def test_rsign_gradients():
     torch.manual_seed(0)
     x, bias = torch.randn(2, 3, 4, 5, requires_grad=True), torch.randn(3, requires_grad=True)
     grad = torch.randn(2, 3, 4, 5)
-    rsign(x, bias).backward(grad)
+    layer = RSign(3, get_binarization('reactnet'))
+    layer.bias.data.copy_(bias.detach())
+    layer(x).backward(grad)
     shifted = (x + bias.view(1, 3, 1, 1)).detach()
     expected = grad * (2 - 2 * shifted.abs()).clamp(min=0)
     torch.testing.assert_close(x.grad, expected)
-    torch.testing.assert_close(bias.grad, expected.sum((0, 2, 3)))
+    torch.testing.assert_close(layer.bias.grad, expected.sum((0, 2, 3)))
 
 
 def test_rprelu_starts_as_prelu():

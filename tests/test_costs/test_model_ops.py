@@ -34,11 +34,11 @@ def test_named_spaces_at_odd_sizes():
 def test_backbone_alone():
     pytest.importorskip('mmengine')
     from nasbnn_det.registry import MODELS
-    for precision in ('binary', 'float'):
+    for binarization in ('standardized', 'float'):
         arch = Arch.biggest(SPACES['tiny'])
-        net = MODELS.build(dict(type='nasbnn_det.NASBNN', arch=arch, out_indices=(4, ), precision=precision))
+        net = MODELS.build(dict(type='nasbnn_det.NASBNN', arch=arch, out_indices=(4, ), binarization=binarization))
         found, expected = total(count_model_ops(net, (65, 33))), count_ops(arch, (65, 33))
-        if precision == 'binary':
+        if binarization == 'standardized':
             assert found == expected
         else:
             assert found == Ops(float_macs=expected.bops, int8_macs=expected.int8_macs)

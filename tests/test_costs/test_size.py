@@ -54,7 +54,7 @@ def test_a_binary_convolution_without_a_norm_keeps_its_scale():
 
 
 def test_what_training_alone_needs_is_not_stored():
-    plain, trained = BinaryConvModule(8, 8, 3), BinaryConvModule(8, 8, 3, bi_transform=True)
+    plain, trained = BinaryConvModule(8, 8, 3), BinaryConvModule(8, 8, 3, binarization='nasbnn')
     assert sum(p.numel() for p in trained.parameters()) == sum(p.numel() for p in plain.parameters()) + 81
     assert measure_model(plain) == measure_model(trained)
 

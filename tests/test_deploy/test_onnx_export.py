@@ -49,7 +49,7 @@ def test_brick_at_other_sizes_than_the_traced_one(tmp_path, size, stride, channe
 
 
 def test_binary_weights_are_constants_of_one_magnitude(tmp_path):
-    conv = shaken(BinaryConv2d(5, 4, 3, padding=1, bi_transform=True))
+    conv = shaken(BinaryConv2d(5, 4, 3, padding=1, binarization='nasbnn'))
     export_onnx(conv, tmp_path / 'conv.onnx', [(1, 5, 6, 6)])
     graph = onnx.load(str(tmp_path / 'conv.onnx')).graph
     weight, = (onnx.numpy_helper.to_array(t) for t in graph.initializer if len(t.dims) == 4)

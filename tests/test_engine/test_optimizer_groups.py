@@ -106,7 +106,7 @@ def test_heads(case):
 
 def test_a_full_precision_head_has_the_same_predictors():
     cfg, classes, _ = HEADS['rtmdet']
-    found = groups_of(nn.ModuleDict(dict(bbox_head=MODELS.build(dict(cfg, num_classes=4, precision='float')))))
+    found = groups_of(nn.ModuleDict(dict(bbox_head=MODELS.build(dict(cfg, num_classes=4, binarization='float')))))
     assert {name.split('.', 1)[1].rpartition('.')[0] for name in found['class_predictors']} == classes
     assert 'latent' not in found and all('towers' in name for name in found['weights'])
 

@@ -23,8 +23,8 @@ def scope():
     enter_mmdet()
 
 
-def neck_cfg(kind, precision, **kwargs):
-    return dict(type=f'nasbnn_det.{kind}', precision=precision, **kwargs)
+def neck_cfg(kind, binarization, **kwargs):
+    return dict(type=f'nasbnn_det.{kind}', binarization=binarization, **kwargs)
 
 
 def assigners(**kwargs):
@@ -35,43 +35,43 @@ def assigners(**kwargs):
 NMS = dict(nms_pre=100, min_bbox_size=0, score_thr=0.0, nms=dict(type='nms', iou_threshold=0.5), max_per_img=10)
 
 
-def retinanet(precision, quant):
+def retinanet(binarization, quant):
     head = dict(
         type='nasbnn_det.BinaryRetinaHead', num_classes=CLASSES, feat_channels=WIDTH,
-        stacked_convs=2, bbox_coder=DELTAS, precision=precision, quant_predictors=quant)
+        stacked_convs=2, bbox_coder=DELTAS, binarization=binarization, quant_predictors=quant)
     return dict(
         type='nasbnn_det.BinaryRetinaNet', bbox_head=head,
-        neck=neck_cfg('BinaryFPN', precision, out_channels=WIDTH, num_outs=5),
+        neck=neck_cfg('BinaryFPN', binarization, out_channels=WIDTH, num_outs=5),
         train_cfg=assigners(pos_iou_thr=0.5, neg_iou_thr=0.4, min_pos_iou=0), test_cfg=NMS), (2, 3, 4)
 
 
-def fcos(precision, quant):
+def fcos(binarization, quant):
     head = dict(
         type='nasbnn_det.BinaryFCOSHead', num_classes=CLASSES, feat_channels=WIDTH, stacked_convs=1,
         strides=[8, 16, 32, 64], regress_ranges=((-1, 16), (16, 32), (32, 64), (64, 1e8)), norm_on_bbox=True,
-        centerness_on_reg=True, loss_bbox=dict(type='GIoULoss', loss_weight=1.0), precision=precision,
+        centerness_on_reg=True, loss_bbox=dict(type='GIoULoss', loss_weight=1.0), binarization=binarization,
         quant_predictors=quant)
-    return dict(type='nasbnn_det.BinaryFCOS', neck=neck_cfg('BinaryPAFPN', precision, out_channels=WIDTH, num_outs=4),
+    return dict(type='nasbnn_det.BinaryFCOS', neck=neck_cfg('BinaryPAFPN', binarization, out_channels=WIDTH, num_outs=4),
                 bbox_head=head, train_cfg=None, test_cfg=NMS), (2, 3, 4)
 
 
-def ssd(precision, quant):
+def ssd(binarization, quant):
     extra = (16, 8)
     anchors = dict(type='SSDAnchorGenerator', scale_major=False, strides=[16, 32, 64, 128], ratios=[[2]] * 4,
                    min_sizes=[8, 16, 32, 48], max_sizes=[16, 32, 48, 64])
     head = dict(
         type='nasbnn_det.BinarySSDHead', num_classes=CLASSES, stacked_convs=1, feat_channels=WIDTH,
         anchor_generator=anchors,
-        bbox_coder=DELTAS, precision=precision, quant_predictors=quant)
+        bbox_coder=DELTAS, binarization=binarization, quant_predictors=quant)
     return dict(
         type='nasbnn_det.BinarySSD', bbox_head=head,
-        neck=neck_cfg('BinarySSDNeck', precision, extra_channels=extra),
+        neck=neck_cfg('BinarySSDNeck', binarization, extra_channels=extra),
         train_cfg=dict(**assigners(pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0., gt_max_assign_all=False),
                        smoothl1_beta=1., neg_pos_ratio=3), test_cfg=NMS), (3, 4)
 
 
-def faster_rcnn(precision, quant):
-    kinds = dict(precision=precision, quant_predictors=quant)
+def faster_rcnn(binarization, quant):
+    kinds = dict(binarization=binarization, quant_predictors=quant)
     rpn = dict(type='nasbnn_det.BinaryRPNHead', feat_channels=WIDTH, num_convs=2, bbox_coder=DELTAS,
                anchor_generator=dict(type='AnchorGenerator', scales=[2], ratios=[0.5, 1.0], strides=[8, 16, 32]),
                **kinds)
@@ -82,24 +82,24 @@ def faster_rcnn(precision, quant):
     sampler = dict(type='RandomSampler', num=16, pos_fraction=0.5, neg_pos_ub=-1, add_gt_as_proposals=True)
     proposals = dict(nms_pre=50, max_per_img=20, nms=dict(type='nms', iou_threshold=0.7), min_bbox_size=0)
     return dict(
-        type='nasbnn_det.BinaryFasterRCNN', neck=neck_cfg('BinaryFPN', precision, out_channels=WIDTH), rpn_head=rpn,
+        type='nasbnn_det.BinaryFasterRCNN', neck=neck_cfg('BinaryFPN', binarization, out_channels=WIDTH), rpn_head=rpn,
         roi_head=dict(type='StandardRoIHead', bbox_roi_extractor=extractor, bbox_head=box),
         train_cfg=dict(rpn=assigners(pos_iou_thr=0.7, neg_iou_thr=0.3, min_pos_iou=0.3), rpn_proposal=proposals,
                        rcnn=dict(assigners(pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5), sampler=sampler)),
         test_cfg=dict(rpn=proposals, rcnn=dict(score_thr=0.0, nms=NMS['nms'], max_per_img=10))), (2, 3, 4)
 
 
-def detector(make, precision='binary', quant=True):
-    cfg, out_indices = make(precision, quant)
+def detector(make, binarization='standardized', quant=True):
+    cfg, out_indices = make(binarization, quant)
     cfg['data_preprocessor'] = dict(type='DetDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, pad_size_divisor=32)
-    cfg['backbone'] = dict(type='nasbnn_det.NASBNN', arch=ARCH, out_indices=out_indices, precision=precision)
+    cfg['backbone'] = dict(type='nasbnn_det.NASBNN', arch=ARCH, out_indices=out_indices, binarization=binarization)
     return build(cfg)
 
 
 @pytest.mark.parametrize('make', [retinanet, fcos, ssd, faster_rcnn])
-@pytest.mark.parametrize('precision', ['binary', 'float'])
-def test_trains_and_predicts(make, precision):
-    net = detector(make, precision)
+@pytest.mark.parametrize('binarization', ['standardized', 'float'])
+def test_trains_and_predicts(make, binarization):
+    net = detector(make, binarization)
     before = {k: v.clone() for k, v in net.named_parameters()}
     _, without_gradient = train_step(net)
     assert not without_gradient
@@ -133,7 +133,7 @@ def test_levels_share_convolutions_and_nothing_else(make):
 
 
 def test_a_region_proposal_network_without_a_tower():
-    cfg, _ = faster_rcnn('binary', True)
+    cfg, _ = faster_rcnn('standardized', True)
     head = build(dict(cfg['rpn_head'], in_channels=WIDTH, num_convs=0, feat_channels=2 * WIDTH))
     logits, deltas = head([torch.randn(1, WIDTH, s, s) for s in (8, 4, 2)])
     assert [x.shape[1:] for x in logits] == [(2, s, s) for s in (8, 4, 2)] and deltas[0].shape == (1, 8, 8, 8)
@@ -196,7 +196,7 @@ def test_box_head(convs, agnostic, size):
     (dict(type='nasbnn_det.BinaryFPN', in_channels=(), out_channels=4), 'in_channels is empty'),
     (dict(type='nasbnn_det.BinarySSDNeck', in_channels=(), extra_channels=(4, )), 'in_channels is empty'),
     (dict(type='nasbnn_det.BinaryFPN', in_channels=(4, 4), out_channels=4, num_outs=1), 'at least 2 are allowed'),
-    (dict(type='nasbnn_det.BinaryFPN', in_channels=(4, ), out_channels=4, precision='half'), "'half' is unknown"),
+    (dict(type='nasbnn_det.BinaryFPN', in_channels=(4, ), out_channels=4, binarization='half'), "'half' is unknown"),
     (dict(type='nasbnn_det.BinaryFCOSHead', num_classes=2, in_channels=4, dcn_on_last_conv=True), 'no deformable'),
     (dict(type='nasbnn_det.BinarySSDHead', num_classes=2, in_channels=(4, 4), anchor_generator=dict(
         type='AnchorGenerator', scales=[8], ratios=[1.0], strides=[8])), '2 levels in in_channels and 1'),

@@ -29,13 +29,13 @@ def scope():
     init_default_scope('mmdet')
 
 
-def detector_config(precision='binary', **head):
+def detector_config(binarization='standardized', **head):
     """The shipped values with a tiny architecture."""
     cfg = copy.deepcopy(Config.fromfile(_BASE).model)
     out_indices = (2, 3, 4)
-    cfg.backbone.update(arch=ARCH, out_indices=out_indices, precision=precision)
-    cfg.neck.update(out_channels=8, precision=precision)
-    cfg.bbox_head.update(dict(num_classes=4, in_channels=8, feat_channels=8, precision=precision, **head))
+    cfg.backbone.update(arch=ARCH, out_indices=out_indices, binarization=binarization)
+    cfg.neck.update(out_channels=8, binarization=binarization)
+    cfg.bbox_head.update(dict(num_classes=4, in_channels=8, feat_channels=8, binarization=binarization, **head))
     return cfg
 
 
@@ -63,10 +63,10 @@ def batch():
     return dict(inputs=images, data_samples=samples)
 
 
-@pytest.mark.parametrize('precision', ['binary', 'float'])
+@pytest.mark.parametrize('binarization', ['standardized', 'float'])
 @pytest.mark.parametrize('stacked', [0, 1, 2])
-def test_head_shapes(precision, stacked):
-    head = build_head(precision=precision, stacked_convs=stacked)
+def test_head_shapes(binarization, stacked):
+    head = build_head(binarization=binarization, stacked_convs=stacked)
     sizes = [(9, 7), (5, 4), (3, 2)]
     scores, distances = head([torch.randn(2, 8, *size) for size in sizes])
     assert [s.shape for s in scores] == [(2, 4, *size) for size in sizes]
@@ -99,16 +99,16 @@ def test_predictors(quant, kind):
 
 
 @pytest.mark.parametrize('kwargs, words', [
-    (dict(with_objectness=True), 'no objectness branch'), (dict(precision='bad'), "'bad' is unknown")])
+    (dict(with_objectness=True), 'no objectness branch'), (dict(binarization='bad'), "'bad' is unknown")])
 def test_bad_arguments(kwargs, words):
     with pytest.raises(ValueError, match=words):
         build_head(**kwargs)
 
 
-@pytest.mark.parametrize('precision', ['binary', 'float'])
-def test_loss_and_gradients(precision):
+@pytest.mark.parametrize('binarization', ['standardized', 'float'])
+def test_loss_and_gradients(binarization):
     torch.manual_seed(0)
-    net = build_detector(precision=precision).train()
+    net = build_detector(binarization=binarization).train()
     net.init_weights()
     data = net.data_preprocessor(batch(), training=True)
     losses = net(**data, mode='loss')

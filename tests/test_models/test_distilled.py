@@ -1,4 +1,4 @@
-"""Distillation from the full-precision twin."""
+"""Distillation from the full-binarization twin."""
 import copy
 from pathlib import Path
 
@@ -21,12 +21,12 @@ def scope():
     enter_mmdet()
 
 
-def plain(precision='binary'):
+def plain(binarization='standardized'):
     cfg = copy.deepcopy(Config.fromfile(BASE).model)
     out_indices = (2, 3, 4)
-    cfg.backbone.update(arch=ARCH, out_indices=out_indices, precision=precision)
-    cfg.neck.update(out_channels=8, precision=precision)
-    cfg.bbox_head.update(num_classes=CLASSES, feat_channels=8, precision=precision)
+    cfg.backbone.update(arch=ARCH, out_indices=out_indices, binarization=binarization)
+    cfg.neck.update(out_channels=8, binarization=binarization)
+    cfg.bbox_head.update(num_classes=CLASSES, feat_channels=8, binarization=binarization)
     return cfg
 
 
@@ -43,8 +43,8 @@ def teacher(tmp_path_factory):
     return dict(model=cfg), file, net
 
 
-def distilled(teacher, precision='binary', **kwargs):
-    cfg = plain(precision)
+def distilled(teacher, binarization='standardized', **kwargs):
+    cfg = plain(binarization)
     cfg.update(type='nasbnn_det.DistilledSingleStageDetector', teacher_config=teacher[0], teacher_ckpt=str(teacher[1]),
                **kwargs)
     return build(cfg)
@@ -112,20 +112,20 @@ def test_the_teacher_is_not_part_of_the_detector(teacher):
 
 
 def test_an_anchor_head(tmp_path):
-    def retinanet(precision):
-        cfg = plain(precision)
+    def retinanet(binarization):
+        cfg = plain(binarization)
         cfg.type = 'nasbnn_det.BinaryRetinaNet'
         cfg.bbox_head = dict(
             type='nasbnn_det.BinaryRetinaHead', num_classes=CLASSES, feat_channels=8, stacked_convs=1,
             anchor_generator=dict(type='AnchorGenerator', scales=[2], ratios=[0.5, 1.0], strides=[8, 16, 32]),
-            precision=precision)
+            binarization=binarization)
         cfg.train_cfg = dict(
             assigner=dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4, min_pos_iou=0, ignore_iof_thr=-1),
             sampler=dict(type='PseudoSampler'), allowed_border=-1, pos_weight=-1, debug=False)
         return cfg
 
     torch.save(dict(state_dict=build(retinanet('float')).state_dict()), tmp_path / 'teacher.pth')
-    cfg = retinanet('binary')
+    cfg = retinanet('standardized')
     cfg.update(type='nasbnn_det.DistilledSingleStageDetector', teacher_config=dict(model=retinanet('float')),
                teacher_ckpt=str(tmp_path / 'teacher.pth'))
     logs, _ = train_step(build(cfg))

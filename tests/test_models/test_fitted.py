@@ -1,4 +1,4 @@
-"""Detectors whose necks and heads take their channels, and their precision, from one place."""
+"""Detectors whose necks and heads take their channels, and their binarization, from one place."""
 import copy
 
 import pytest
@@ -73,7 +73,7 @@ def test_a_stock_neck():
 
 
 def test_full_precision_by_one_option():
-    net, counterpart = build(config(precision='binary')), build(config(precision='float'))
+    net, counterpart = build(config(binarization='standardized')), build(config(binarization='float'))
     kinds = [{name: type(m) for name, m in n.named_modules() if isinstance(m, nn.Conv2d)} for n in (net, counterpart)]
     assert kinds[0].keys() == kinds[1].keys()
     real = {name for name, kind in kinds[0].items() if kind is QuantConv2d}
@@ -81,7 +81,7 @@ def test_full_precision_by_one_option():
     assert all(kind is BinaryConv2d for name, kind in kinds[0].items() if name not in real)
     # The stem keeps its 8-bit weights.
     assert {name for name, kind in kinds[1].items() if kind is not nn.Conv2d} == {'backbone.stem.conv'}
-    with_own = build(config(precision='float', bbox_head__quant_predictors=True))
+    with_own = build(config(binarization='float', bbox_head__quant_predictors=True))
     assert isinstance(with_own.bbox_head.rtm_cls[0], QuantConv2d)
 
 
@@ -91,11 +91,11 @@ STOCK = dict(type='ResNet', depth=18, base_channels=8, out_indices=(1, 2, 3), no
 @pytest.mark.parametrize('changes, words', [
     (dict(backbone=STOCK), r'model.neck.in_channels is not given, and the backbone \(ResNet\) does not say its channels'),
     (dict(neck=None, bbox_head__in_channels=None, backbone=STOCK), r'model.bbox_head.in_channels is not given'),
-    (dict(precision='half'), "precision 'half' is unknown; allowed are 'binary', 'float'"),
-    (dict(precision='float', neck=dict(type='FPN', out_channels=8, num_outs=3)),
-     'model.neck is a FPN, of which there is one precision only'),
-    (dict(precision='float', backbone=dict(type='nasbnn_det.ReActNet', out_indices=(2, 3, 4))),
-     'model.backbone is a ReActNet, of which there is one precision only'),
+    (dict(binarization='half'), "binarization 'half' is unknown; allowed are"),
+    (dict(binarization='float', neck=dict(type='FPN', out_channels=8, num_outs=3)),
+     'model.neck is a FPN, which has no choice of binarization'),
+    (dict(binarization='float', backbone=dict(type='nasbnn_det.ReActNet', out_indices=(2, 3, 4))),
+     'model.backbone is a ReActNet, which has no choice of binarization'),
     (dict(backbone__out_indices=(4, 5)), 'stage 5 does not exist'),
 ])
 def test_bad_input(changes, words):
@@ -109,7 +109,7 @@ def test_a_two_stage_detector():
     assigner = dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5)
     proposals = dict(nms_pre=50, max_per_img=20, nms=dict(type='nms', iou_threshold=0.7), min_bbox_size=0)
     net = build(dict(
-        type='nasbnn_det.BinaryFasterRCNN', precision='float',
+        type='nasbnn_det.BinaryFasterRCNN', binarization='float',
         backbone=dict(type='nasbnn_det.NASBNN', arch=SMALL, out_indices=(2, 3, 4)),
         neck=dict(type='nasbnn_det.BinaryFPN', out_channels=24),
         rpn_head=dict(type='nasbnn_det.BinaryRPNHead', feat_channels=8),

@@ -27,12 +27,12 @@ def build(**kwargs):
     return MODELS.build(dict(dict(type='nasbnn_det.NASBNN', arch=ARCH.to_dict(), out_indices=(2, 3, 4)), **kwargs))
 
 
-@given(archs(strides=(1, 2)), st.data(), st.integers(7, 33), st.integers(7, 33), st.sampled_from(('binary', 'float')))
+@given(archs(strides=(1, 2)), st.data(), st.integers(7, 33), st.integers(7, 33), st.sampled_from(('standardized', 'float')))
 @torch.no_grad()
-def test_channels_strides_and_sizes(arch, data, height, width, precision):
+def test_channels_strides_and_sizes(arch, data, height, width, binarization):
     stages = range(len(arch.stages))
     out_indices = sorted(data.draw(st.sets(st.sampled_from(stages), min_size=1)))
-    net = build(arch=arch, out_indices=out_indices, precision=precision).eval()
+    net = build(arch=arch, out_indices=out_indices, binarization=binarization).eval()
     outs = net(torch.randn(2, 3, height, width))
     assert net.out_channels == tuple(arch.stage_channels[i] for i in out_indices)
     assert net.out_strides == tuple(arch.space.strides[i] for i in out_indices)
@@ -57,7 +57,7 @@ def test_front_file_names_the_architecture(tmp_path):
     (dict(out_indices=(4, 2)), 'must be ascending'),
     (dict(frozen_stages=5), 'frozen_stages is 5; allowed are -1'),
     (dict(frozen_stages=-2), 'frozen_stages is -2'),
-    (dict(precision='half'), "'half' is unknown; allowed are 'binary' and 'float'"),
+    (dict(binarization='half'), "'half' is unknown; allowed are"),
     (dict(arch=dict(ARCH.to_dict(), stages=[])), 'illegal architecture'),
     (dict(init_cfg=dict(type='Pretrained', checkpoint='x', map='cpu')), 'unknown keys'),
 ])
@@ -172,7 +172,7 @@ def test_pretrained_equals_extracted(tmp_path, source):
 
 def test_pretrained_of_another_architecture_is_refused(tmp_path):
     save_subnet(tmp_path / 'w.pth', extract_subnet(Supernet(TINY, 3), Arch.biggest(TINY)))
-    with pytest.raises(ValueError, match='exactly this architecture'):
+    with pytest.raises(ValueError, match='holds the architecture .* this network is'):
         build(init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'w.pth'))).init_weights()
     with pytest.raises(FileNotFoundError, match='absent.pth'):
         build(init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'absent.pth'))).init_weights()
@@ -181,10 +181,10 @@ def test_pretrained_of_another_architecture_is_refused(tmp_path):
 def test_a_twin_loads_a_twin(tmp_path):
     arch = Arch.smallest(SPACES['tiny'])
     torch.manual_seed(0)
-    twin = MODELS.build(dict(type='nasbnn_det.NASBNN', arch=arch, out_indices=(2, ), precision='float'))
+    twin = MODELS.build(dict(type='nasbnn_det.NASBNN', arch=arch, out_indices=(2, ), binarization='float'))
     torch.save(dict(state_dict={f'backbone.{k}': v for k, v in twin.state_dict().items()}), tmp_path / 'twin.pth')
     pretrained = dict(type='Pretrained', checkpoint=str(tmp_path / 'twin.pth'))
-    other = MODELS.build(dict(type='nasbnn_det.NASBNN', arch=arch, out_indices=(2, ), precision='float',
+    other = MODELS.build(dict(type='nasbnn_det.NASBNN', arch=arch, out_indices=(2, ), binarization='float',
                               init_cfg=pretrained))
     other.init_weights()
     assert all(torch.equal(a, b) for a, b in zip(twin.state_dict().values(), other.state_dict().values()))

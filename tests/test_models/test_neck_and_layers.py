@@ -17,9 +17,9 @@ def build(**kwargs):
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(1, 9), st.integers(17, 40), st.integers(17, 40),
-       st.sampled_from(('binary', 'float')))
-def test_any_number_of_levels_of_any_size(channels, out_channels, height, width, precision):
-    neck = build(in_channels=channels, out_channels=out_channels, precision=precision)
+       st.sampled_from(('standardized', 'float')))
+def test_any_number_of_levels_of_any_size(channels, out_channels, height, width, binarization):
+    neck = build(in_channels=channels, out_channels=out_channels, binarization=binarization)
     sizes = [(-(-height // 2**i), -(-width // 2**i)) for i in range(len(channels))]
     outs = neck([torch.randn(2, c, *size) for c, size in zip(channels, sizes)])
     assert [o.shape for o in outs] == [(2, out_channels, *size) for size in sizes]
@@ -40,7 +40,7 @@ def test_every_level_sees_every_input():
 def test_every_convolution_is_binary():
     convs = [m for m in build(in_channels=(4, 8), out_channels=8).modules() if isinstance(m, nn.Conv2d)]
     assert convs and all(type(c) is BinaryConv2d and c.kernel_size == (3, 3) for c in convs)
-    twin = [m for m in build(in_channels=(4, 8), out_channels=8, precision='float').modules()
+    twin = [m for m in build(in_channels=(4, 8), out_channels=8, binarization='float').modules()
             if isinstance(m, nn.Conv2d)]
     assert len(twin) == len(convs) and all(type(c) is nn.Conv2d for c in twin)
 

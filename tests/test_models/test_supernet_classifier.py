@@ -134,11 +134,11 @@ def test_without_bi_teacher_the_teacher_is_binary(data):
 
 def test_each_strategy_is_a_switch():
     assert build(non_decreasing=False).supernet.space.non_decreasing is False
-    plain = build(binarization=dict(bi_transform=False)).supernet
+    plain = build(binarization='standardized').supernet
     assert not [name for name, _ in plain.named_parameters() if name.endswith('.transform')]
     assert [name for name, _ in build().supernet.named_parameters() if name.endswith('.transform')]
     x = torch.randn(2, 3, 16, 16)
-    with_norm, without = build().eval(), build(binarization=dict(weight_norm=False)).eval()
+    with_norm, without = build().eval(), build(binarization=dict(type='nasbnn', weights=dict(type='nasbnn', bi_transform=True, standardize=False))).eval()
     assert not torch.equal(with_norm(x), without(x))
 
 

@@ -196,7 +196,7 @@ def test_candidates_of_an_edge_have_the_same_scale(name):
 
 
 def test_float_twin_and_projection():
-    twin = DiscreteCell(4, 8, 3, 2, Cell(((0, 1, 'bin_conv_5x5'), )), CellRules(precision='float'))
+    twin = DiscreteCell(4, 8, 3, 2, Cell(((0, 1, 'bin_conv_5x5'), )), CellRules(binarization='float'))
     assert not any(getattr(m, 'weight_bits', 32) == 1 for m in twin.modules())
     plain, extra = (DiscreteCell(4, 8, 3, 2, Cell(), CellRules(projection=p)) for p in (False, True))
     assert not any(type(m) is nn.Conv2d for m in plain.modules())

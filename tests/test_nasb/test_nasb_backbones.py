@@ -85,7 +85,7 @@ def test_no_float_convolution_unless_asked_for():
     (dict(out_indices=(2, 1)), 'ascending, without repeats'),
     (dict(frozen_stages=5), 'frozen_stages is 5; allowed are -1'),
     (dict(stem=dict(width=3)), 'stem has no width; allowed are kernel_size, stride, pool'),
-    (dict(precision='half'), "'half' is unknown; allowed are 'binary' and 'float'"),
+    (dict(binarization='half'), "'half' is unknown; allowed are"),
     (dict(cells=CellNet.plain(34).to_dict()), 'the cells are of a ResNet-34'),
     (dict(base_channels=0), 'base_channels is 0'),
     (dict(init_cfg=dict(type='Pretrained', checkpoint='x', map='cpu')), 'unknown keys'),

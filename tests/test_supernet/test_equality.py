@@ -10,7 +10,8 @@ from random_spaces import archs
 from shaken import shake
 
 from nasbnn_det.arch import SPACES, Arch, SearchSpace
-from nasbnn_det.binary.weight import binarize_weight, standardize_weight, transform_kernel
+from nasbnn_det.binary import get_binarization
+from nasbnn_det.binary.weight import standardize_weight, transform_kernel
 from nasbnn_det.supernet import Subnet, Supernet, extract_subnet
 from nasbnn_det.supernet.slicing import slice_groups
 
@@ -84,7 +85,8 @@ def test_real_weights_skip_binarisation_only(arch, seed):
     torch.testing.assert_close(brick.conv(x, *arguments, True), real, **_CLOSE)
     if block.kernel == spec.kernels[-1] > 1:
         latent = transform_kernel(latent, brick.conv.transform)
-    binary = binarize_weight(standardize_weight(latent))
+    ones, scale = get_binarization('standardized').weights(latent)
+    binary = ones * scale.view(-1, 1, 1, 1)
     expected = torch.conv2d(signs, binary, None, spec.stride, block.kernel // 2, 1, block.groups1)
     torch.testing.assert_close(brick.conv(x, *arguments, False), expected, **_CLOSE)
 

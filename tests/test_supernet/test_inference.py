@@ -11,16 +11,15 @@ from random_spaces import spaces
 from shaken import shake
 
 from nasbnn_det.arch import SPACES, Arch
-from nasbnn_det.binary import Binarization
 from nasbnn_det.supernet import InferenceSubnet, Subnet, recalibrate_bn
 from nasbnn_det.supernet.inference import crop_kernel
 
 
-@given(spaces(), st.integers(0, 99), st.tuples(st.integers(5, 21), st.integers(5, 21)), st.booleans())
-def test_recalibrates_and_predicts_as_the_static_network(space, seed, size, weight_norm):
+@given(spaces(), st.integers(0, 99), st.tuples(st.integers(5, 21), st.integers(5, 21)), st.sampled_from(('nasbnn', 'bnn', 'xnor')))
+def test_recalibrates_and_predicts_as_the_static_network(space, seed, size, binarization):
     torch.manual_seed(seed)
     arch = Arch.random(space, np.random.default_rng(seed))
-    static = shake(Subnet(arch, 3, Binarization(weight_norm=weight_norm)), seed).double()
+    static = shake(Subnet(arch, 3, binarization), seed).double()
     form = InferenceSubnet(copy.deepcopy(static))
     batches = list(torch.randn(3, 4, 3, *size, dtype=torch.float64))
     recalibrate_bn(static, batches)

@@ -1,4 +1,5 @@
 """MMEngine hooks."""
+from .binarization_progress import BinarizationProgressHook
 from .check_detector import CheckDetectorHook
 
-__all__ = ['CheckDetectorHook']
+__all__ = ['BinarizationProgressHook', 'CheckDetectorHook']

@@ -26,12 +26,9 @@ class BinaryResLayer(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1, style: str = 'bireal') -> None:
         super().__init__()
-        react = style == 'reactnet'
-        self.conv = BinaryConv2d(in_channels, out_channels, 3, stride, padding=1, weight_norm=False)
-        # Without a shift to learn, RSign is the plain sign.
-        self.conv.sign.requires_grad_(react)
+        self.conv = BinaryConv2d(in_channels, out_channels, 3, stride, padding=1, binarization=style)
         self.bn = nn.BatchNorm2d(out_channels)
-        self.act = RPReLU(out_channels) if react else nn.Identity()
+        self.act = RPReLU(out_channels) if style == 'reactnet' else nn.Identity()
         self.downsample = nn.Identity()
         if stride != 1 or in_channels != out_channels:
             self.downsample = nn.Sequential(

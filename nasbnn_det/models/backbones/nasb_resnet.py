@@ -3,9 +3,11 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 
 from torch import Tensor, nn
 
+from ...binary import Binarizes
 from ...checked import build_checked
+from ...identity import encode
 from ...nasb import CellNet, CellRules, CellSite, CellSpace, DiscreteCell, MixedCell, ResNetShape, StemShape, load_cells
-from ...nasb.checkpoint import load_backbone_state
+from ...nasb.checkpoint import check_backbone, describe_backbone, load_backbone_state
 from ...nasb.resnet import build_stages, build_stem
 from ...registry import MODELS
 from .staged_backbone import StagedBackbone
@@ -15,7 +17,7 @@ class _CellResNet(StagedBackbone):
     """What both backbones share; the arguments are described there."""
 
     first_output = 1
-    key_prefixes = ('stem.', 'layer')
+    key_prefixes = ('stem.', 'layer', 'arch_json')
 
     #: The cells of a discrete backbone.
     net: Optional[CellNet] = None
@@ -29,6 +31,7 @@ class _CellResNet(StagedBackbone):
         self._check_stages(len(self.shape.stage_channels))
         self.out_channels = tuple(self.shape.stage_channels[i] for i in self.out_indices)
         self.out_strides = tuple(self.shape.stage_strides[i] for i in self.out_indices)
+        self.register_buffer('arch_json', encode(describe_backbone(self.shape, self.rules, self.net)))
         self.stem = build_stem(self.shape)
         for i, stage in enumerate(build_stages(self.shape, self._build_cell, self.rules), start=1):
             self.add_module(f'layer{i}', stage)
@@ -48,6 +51,10 @@ class _CellResNet(StagedBackbone):
 
     def _read_weights(self, path: str, prefix: Optional[str]) -> Dict[str, Tensor]:
         return load_backbone_state(path, self.state_dict(), self.net, prefix)
+
+    def _check_identity(self, given: Dict[str, Tensor]) -> None:
+        check_backbone(self.arch_json, given.get('arch_json'))
+        super()._check_identity(given)
 
 
 @MODELS.register_module()
@@ -70,8 +77,8 @@ class NASBResNet(_CellResNet):
         norm_eval (bool): Keeps batch norms in evaluation mode while training. Defaults to False.
         with_cp (bool): Recomputes stages in the backward pass to save memory. Defaults to False.
         projection (bool): Full-precision 1 x 1 convolutions where stride or width change. Defaults to False.
-        weight_norm (bool): Weight normalisation of the binary convolutions. Defaults to True.
-        precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
+        binarization (Binarization | str | dict): As :func:`nasbnn_det.binary.get_binarization` takes it; 'float' builds the
+            full-precision twin. Defaults to 'standardized'.
         init_cfg (dict, optional): ``dict(type='Pretrained', checkpoint=PATH)`` with the checkpoint of the search, of
             which this network takes its part, or of any model that holds this backbone (``prefix`` says where, if
             it is not plain). Keys are matched strictly.
@@ -96,11 +103,10 @@ class NASBResNet(_CellResNet):
                  norm_eval: bool = False,
                  with_cp: bool = False,
                  projection: bool = False,
-                 weight_norm: bool = True,
-                 precision: str = 'binary',
+                 binarization: Binarizes = 'standardized',
                  init_cfg: Optional[dict] = None) -> None:
         self.net = load_cells(cells, depth, num_bases)
-        rules = dict(weight_norm=weight_norm, precision=precision, projection=projection)
+        rules = dict(binarization=binarization, projection=projection)
         super().__init__(depth, base_channels, stem, out_indices, frozen_stages, norm_eval, with_cp, rules, init_cfg)
 
     def _build_cell(self, site: CellSite) -> DiscreteCell:
@@ -126,7 +132,7 @@ class NASBSearchResNet(_CellResNet):
         norm_eval (bool): Defaults to False.
         with_cp (bool): Defaults to False.
         projection (bool): Defaults to False.
-        weight_norm (bool): Defaults to True.
+        binarization (Binarization | str | dict): Defaults to 'standardized'.
         init_cfg (dict, optional): With the checkpoint of the pretraining, for the search.
 
     Raises:
@@ -144,10 +150,10 @@ class NASBSearchResNet(_CellResNet):
                  norm_eval: bool = False,
                  with_cp: bool = False,
                  projection: bool = False,
-                 weight_norm: bool = True,
+                 binarization: Binarizes = 'standardized',
                  init_cfg: Optional[dict] = None) -> None:
         self.space = build_checked(CellSpace, space, 'space')
-        rules = dict(weight_norm=weight_norm, projection=projection)
+        rules = dict(binarization=binarization, projection=projection)
         super().__init__(depth, base_channels, stem, out_indices, frozen_stages, norm_eval, with_cp, rules, init_cfg)
 
     def _build_cell(self, site: CellSite) -> MixedCell:

@@ -4,10 +4,12 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 from torch import Tensor, nn
 
 from ...arch import Arch, arch_channels, get_space, load_arch
-from ...binary import Binarization
-from ...checked import build_checked
+from ...binary import Binarizes, get_binarization
+from ...identity import encode
 from ...registry import MODELS
-from ...supernet import build_features, load_subnet_state
+from ...supernet import build_features
+from ...supernet.checkpoint import is_supernet, read_checkpoint, supernet_from_state, take_subnet
+from ...supernet.subnet import check_arch
 from .staged_backbone import StagedBackbone
 
 
@@ -25,10 +27,8 @@ class NASBNN(StagedBackbone):
         norm_eval (bool): Keeps batch norms in evaluation mode while training. Defaults to False.
         with_cp (bool): Recomputes stages in the backward pass to save memory; batch norms then see each batch twice,
             as in MMDetection's backbones. Defaults to False.
-        binarization (dict, optional): Arguments of :class:`nasbnn_det.binary.Binarization`, the rules its weights
-            follow. Defaults to None, NAS-BNN's.
-        precision (str): 'float' builds the full-precision twin, which loads weights of twins alone. Defaults to
-            'binary'.
+        binarization (Binarization | str | dict): As :func:`nasbnn_det.binary.get_binarization` takes it; 'float' builds the
+            full-precision twin, which loads weights of twins alone. Defaults to 'nasbnn'.
         space (str | list, optional): The only search space whose architectures are taken, as
             :func:`nasbnn_det.arch.get_space` takes it. Defaults to None, any.
         init_cfg (dict, optional): ``dict(type='Pretrained', checkpoint=PATH)`` with the checkpoint of a supernet,
@@ -51,14 +51,13 @@ class NASBNN(StagedBackbone):
                  frozen_stages: int = -1,
                  norm_eval: bool = False,
                  with_cp: bool = False,
-                 binarization: Optional[dict] = None,
-                 precision: str = 'binary',
+                 binarization: Binarizes = 'nasbnn',
                  space: Union[str, list, None] = None,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(tuple(out_indices), frozen_stages, norm_eval, with_cp, init_cfg)
-        self.binarization = build_checked(Binarization, binarization, 'binarization')
-        self.precision = precision
+        self.binarization = get_binarization(binarization)
         self.arch = load_arch(arch)
+        self.register_buffer('arch_json', encode(self.arch.to_dict()))
         if space is not None and self.arch.space != get_space(space):
             raise ValueError(f"the architecture belongs to the search space '{self.arch.space.name}', but this "
                              f"backbone takes those of '{get_space(space).name}' alone")
@@ -67,14 +66,19 @@ class NASBNN(StagedBackbone):
             raise ValueError(f'frozen_stages is {frozen_stages}; allowed are -1 (none) to {len(self.arch.stages) - 1}')
         if list(out_indices) != sorted(set(out_indices)):
             raise ValueError(f'out_indices is {self.out_indices}; it must be ascending without repeats')
-        self.stem, self.stages = build_features(self.arch, self.binarization, precision)
+        self.stem, self.stages = build_features(self.arch, self.binarization)
         self.out_strides = tuple(self.arch.space.strides[i] for i in self.out_indices)
         self._freeze()
 
     def _read_weights(self, path: str, prefix: Optional[str]) -> Dict[str, Tensor]:
-        if self.precision == 'float':  # no supernet has its weights
-            return super()._read_weights(path, prefix)
-        return load_subnet_state(path, self.arch, prefix, self.binarization)
+        state, _ = read_checkpoint(path)
+        if is_supernet(state):
+            state = take_subnet(supernet_from_state(state, path), self.arch)
+        return self._take_own(state, path, prefix)
+
+    def _check_identity(self, given: Dict[str, Tensor]) -> None:
+        check_arch(self.arch, given.get('arch_json'))
+        super()._check_identity(given)
 
     def as_chain(self) -> Tuple[List[nn.Module], Tuple[int, ...]]:
         """Its parts in order, and after which of them an output is taken; for :func:`nasbnn_det.runtime.pack`."""

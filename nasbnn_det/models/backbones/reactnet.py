@@ -55,7 +55,7 @@ class ReActNet(StagedBackbone):
         for blocks in _STAGES:
             layers = []
             for channels, stride in blocks:
-                layers.append(BinaryBlock(before, channels, 3, stride, weight_norm=False))
+                layers.append(BinaryBlock(before, channels, 3, stride, binarization='reactnet'))
                 before = channels
             self.stages.append(nn.Sequential(*layers))
         self.out_channels = tuple(_STAGES[i][-1][0] for i in self.out_indices)

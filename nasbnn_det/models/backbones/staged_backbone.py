@@ -6,6 +6,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
+from ...binary import BinaryConv2d
+from ...binary.conv import check_rule
 from ...supernet.checkpoint import check_keys, read_checkpoint, take_part
 
 
@@ -23,7 +25,7 @@ class StagedBackbone(BaseModule):
     #: The part whose map has index 0: 0 is the stem.
     first_output = 0
     #: How the names of its weights begin.
-    key_prefixes: Tuple[str, ...] = ('stem.', 'stages.')
+    key_prefixes: Tuple[str, ...] = ('stem.', 'stages.', 'arch_json')
 
     def __init__(self, out_indices: Tuple[int, ...], frozen_stages: int, norm_eval: bool, with_cp: bool,
                  init_cfg: Optional[dict]) -> None:
@@ -51,10 +53,21 @@ class StagedBackbone(BaseModule):
     def _read_weights(self, path: str, prefix: Optional[str]) -> Dict[str, Tensor]:
         """The backbone's weights from a checkpoint of it, or of any model that holds it."""
         state, _ = read_checkpoint(path)
+        return self._take_own(state, path, prefix)
+
+    def _take_own(self, state: Dict[str, Tensor], path: str, prefix: Optional[str]) -> Dict[str, Tensor]:
+        """The backbone's part of a model's weights, checked."""
         own = self.state_dict()
-        given = take_part(state, next(iter(own)), self.key_prefixes, path, prefix)
+        given = take_part(state, next(key for key in own if key.startswith('stem.')), self.key_prefixes, path, prefix)
+        self._check_identity(given)
         check_keys(own, given, path)
         return given
+
+    def _check_identity(self, given: Dict[str, Tensor]) -> None:
+        """Raises ValueError if weights say that they are another network's, which keys and shapes may not tell."""
+        for name, module in self.named_modules():
+            if isinstance(module, BinaryConv2d):
+                check_rule(module.binarization, given.get(f'{name}.rule_json'), name)
 
     def init_weights(self) -> None:
         """Initialises as ``init_cfg`` says; 'Pretrained' loads strictly."""
@@ -108,5 +121,6 @@ class StagedBackbone(BaseModule):
         given = {k[len(prefix):]: v for k, v in state_dict.items() if k.startswith(prefix)}
         if not prefix:
             given = {k: v for k, v in given.items() if k.startswith(self.key_prefixes)}
+        self._check_identity(given)
         check_keys(self.state_dict(), given, f'the checkpoint, at {prefix or "its top"}')
         super()._load_from_state_dict(state_dict, prefix, *args)

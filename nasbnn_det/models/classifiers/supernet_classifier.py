@@ -10,8 +10,7 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor
 
 from ...arch import Arch, get_space
-from ...binary import Binarization
-from ...checked import build_checked
+from ...binary import Binarizes
 from ...registry import MODELS
 from ...supernet import Supernet, bi_teacher_passes, sync_batch_norms
 
@@ -34,8 +33,8 @@ class SupernetClassifier(BaseModel):
         label_smoothing (float): Of the teacher's loss. Defaults to 0.1.
         seed (int): Of the random networks. Defaults to 0.
         bi_teacher (bool): The teacher has real weights; False gives it binary ones. Defaults to True.
-        binarization (dict, optional): Arguments of :class:`nasbnn_det.binary.Binarization`: Bi-Transformation and
-            weight normalisation. Defaults to None, both.
+        binarization (Binarization | str | dict): How its layers are binarised, as
+            :func:`nasbnn_det.binary.get_binarization` takes it. Defaults to 'nasbnn'.
         non_decreasing (bool, optional): Switches the space's non-decreasing rule. Defaults to None, the space's.
         sync_bn (bool): Batch norm statistics over the images of all processes instead of each one's own. Defaults to
             False.
@@ -50,7 +49,7 @@ class SupernetClassifier(BaseModel):
                  label_smoothing: float = 0.1,
                  seed: int = 0,
                  bi_teacher: bool = True,
-                 binarization: Optional[dict] = None,
+                 binarization: Binarizes = 'nasbnn',
                  non_decreasing: Optional[bool] = None,
                  sync_bn: bool = False,
                  data_preprocessor: Optional[dict] = None,
@@ -59,7 +58,7 @@ class SupernetClassifier(BaseModel):
         space = get_space(space)
         if non_decreasing is not None:
             space = replace(space, non_decreasing=non_decreasing)
-        self.supernet = Supernet(space, num_classes, build_checked(Binarization, binarization, 'binarization'))
+        self.supernet = Supernet(space, num_classes, binarization)
         sync_batch_norms(self.supernet, sync_bn)
         self.num_random = num_random
         self.label_smoothing = label_smoothing

@@ -7,6 +7,7 @@ from mmdet.models.utils import multi_apply
 from mmengine.model import bias_init_with_prob, normal_init
 from torch import Tensor, nn
 
+from ...binary import Binarizes
 from ...registry import MODELS
 from ..layers import build_predictor, build_towers
 
@@ -20,26 +21,27 @@ class BinaryFCOSHead(FCOSHead):
 
     Args:
         quant_predictors (bool): 8-bit instead of float weights in the predictors. Defaults to True.
-        precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
+        binarization (Binarization | str | dict): Of the bricks; 'float' builds the full-precision twin. Defaults to
+            'standardized'.
         init_cfg (dict, optional): Initialisation beyond that of the predictors. Defaults to None.
         **kwargs: As for :class:`mmdet.models.FCOSHead`; ``conv_cfg`` and ``norm_cfg`` have no meaning here.
 
     Raises:
-        ValueError: If deformable convolutions are asked for, or the precision is unknown.
+        ValueError: If deformable convolutions are asked for, or the binarization is unknown.
     """
 
-    def __init__(self, *args: Any, quant_predictors: bool = True, precision: str = 'binary',
+    def __init__(self, *args: Any, quant_predictors: bool = True, binarization: Binarizes = 'standardized',
                  init_cfg: Optional[dict] = None, **kwargs: Any) -> None:
         if kwargs.get('dcn_on_last_conv'):
             raise ValueError('BinaryFCOSHead has no deformable convolution; dcn_on_last_conv must be False')
         self.quant_predictors = quant_predictors
-        self.precision = precision
+        self.binarization = binarization
         super().__init__(*args, init_cfg=init_cfg, **kwargs)
 
     def _init_layers(self) -> None:
         """Builds a tower per branch and level, and the predictors."""
         levels = len(self.strides)
-        tower = (self.in_channels, self.feat_channels, self.stacked_convs, levels, self.precision)
+        tower = (self.in_channels, self.feat_channels, self.stacked_convs, levels, self.binarization)
         self.cls_towers = build_towers(*tower)
         self.reg_towers = build_towers(*tower)
         width = self.feat_channels if self.stacked_convs else self.in_channels

@@ -6,6 +6,7 @@ from mmdet.models.utils import multi_apply
 from mmengine.model import normal_init
 from torch import Tensor
 
+from ...binary import Binarizes
 from ...registry import MODELS
 from ..layers import build_predictor, build_towers
 
@@ -19,24 +20,25 @@ class BinaryRPNHead(RPNHead):
 
     Args:
         quant_predictors (bool): 8-bit instead of float weights in the predictors. Defaults to True.
-        precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
+        binarization (Binarization | str | dict): Of the bricks; 'float' builds the full-precision twin. Defaults to
+            'standardized'.
         init_cfg (dict, optional): Initialisation beyond that of the predictors. Defaults to None.
         **kwargs: As for :class:`mmdet.models.RPNHead`; ``num_convs`` is the number of bricks.
 
     Raises:
-        ValueError: If the precision is unknown.
+        ValueError: If the binarization is unknown.
     """
 
-    def __init__(self, *args: Any, quant_predictors: bool = True, precision: str = 'binary',
+    def __init__(self, *args: Any, quant_predictors: bool = True, binarization: Binarizes = 'standardized',
                  init_cfg: Optional[dict] = None, **kwargs: Any) -> None:
         self.quant_predictors = quant_predictors
-        self.precision = precision
+        self.binarization = binarization
         super().__init__(*args, init_cfg=init_cfg, **kwargs)
 
     def _init_layers(self) -> None:
         """Builds a tower per level, and the predictors."""
         self.towers = build_towers(
-            self.in_channels, self.feat_channels, self.num_convs, self.prior_generator.num_levels, self.precision)
+            self.in_channels, self.feat_channels, self.num_convs, self.prior_generator.num_levels, self.binarization)
         width = self.feat_channels if self.num_convs else self.in_channels
         priors = self.num_base_priors
         self.rpn_cls = build_predictor(width, priors * self.cls_out_channels, self.quant_predictors)

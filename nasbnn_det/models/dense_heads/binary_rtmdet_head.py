@@ -5,6 +5,7 @@ from mmdet.models.dense_heads import RTMDetHead
 from mmengine.model import BaseModule, bias_init_with_prob, normal_init
 from torch import Tensor, nn
 
+from ...binary import Binarizes
 from ...registry import MODELS
 from ..layers import build_predictor, build_towers
 
@@ -18,17 +19,18 @@ class BinaryRTMDetHead(RTMDetHead):
 
     Args:
         quant_predictors (bool): 8-bit instead of float weights in the predictors. Defaults to True.
-        precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
+        binarization (Binarization | str | dict): Of the bricks; 'float' builds the full-precision twin. Defaults to
+            'standardized'.
         **kwargs: As for :class:`mmdet.models.RTMDetHead`; ``conv_cfg``, ``norm_cfg`` and ``act_cfg`` have no
             meaning here.
 
     Raises:
-        ValueError: If an objectness branch is asked for, or the precision is unknown.
+        ValueError: If an objectness branch is asked for, or the binarization is unknown.
     """
 
-    def __init__(self, *args, quant_predictors: bool = True, precision: str = 'binary', **kwargs) -> None:
+    def __init__(self, *args, quant_predictors: bool = True, binarization: Binarizes = 'standardized', **kwargs) -> None:
         self.quant_predictors = quant_predictors
-        self.precision = precision
+        self.binarization = binarization
         kwargs.setdefault('init_cfg', None)  # the stock head's names layers that are not here
         if kwargs.setdefault('with_objectness', False):
             raise ValueError('BinaryRTMDetHead has no objectness branch; with_objectness must be False')
@@ -37,7 +39,7 @@ class BinaryRTMDetHead(RTMDetHead):
     def _init_layers(self) -> None:
         """Builds a tower per branch and level, and the predictors."""
         levels = len(self.prior_generator.strides)
-        tower = (self.in_channels, self.feat_channels, self.stacked_convs, levels, self.precision)
+        tower = (self.in_channels, self.feat_channels, self.stacked_convs, levels, self.binarization)
         self.cls_towers = build_towers(*tower)
         self.reg_towers = build_towers(*tower)
         width = self.feat_channels if self.stacked_convs else self.in_channels

@@ -5,6 +5,7 @@ from mmdet.models.dense_heads import SSDHead
 from mmengine.model import normal_init
 from torch import nn
 
+from ...binary import Binarizes
 from ...registry import MODELS
 from ..layers import build_predictor, build_towers
 
@@ -18,19 +19,20 @@ class BinarySSDHead(SSDHead):
     Args:
         in_channels (Sequence[int]): Channels of each level.
         quant_predictors (bool): 8-bit instead of float weights in the predictors. Defaults to True.
-        precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
+        binarization (Binarization | str | dict): Of the bricks; 'float' builds the full-precision twin. Defaults to
+            'standardized'.
         init_cfg (dict, optional): Initialisation beyond that of the predictors. Defaults to None.
         **kwargs: As for :class:`mmdet.models.SSDHead`; ``conv_cfg``, ``norm_cfg``, ``act_cfg`` and ``use_depthwise``
             have no meaning here.
 
     Raises:
-        ValueError: If the numbers of levels differ, or the precision is unknown.
+        ValueError: If the numbers of levels differ, or the binarization is unknown.
     """
 
     def __init__(self, *args: Any, in_channels: Sequence[int], quant_predictors: bool = True,
-                 precision: str = 'binary', init_cfg: Optional[dict] = None, **kwargs: Any) -> None:
+                 binarization: Binarizes = 'standardized', init_cfg: Optional[dict] = None, **kwargs: Any) -> None:
         self.quant_predictors = quant_predictors
-        self.precision = precision
+        self.binarization = binarization
         super().__init__(*args, in_channels=in_channels, init_cfg=init_cfg, **kwargs)
         # Decoding asks every head for this module, which SSD's alone does not have: its loss is a function.
         self.loss_cls = None
@@ -46,7 +48,7 @@ class BinarySSDHead(SSDHead):
             for outputs in (self.cls_out_channels, 4))
 
     def _branch(self, in_channels: int, outputs: int) -> nn.Sequential:
-        tower, = build_towers(in_channels, self.feat_channels, self.stacked_convs, 1, self.precision)
+        tower, = build_towers(in_channels, self.feat_channels, self.stacked_convs, 1, self.binarization)
         width = self.feat_channels if self.stacked_convs else in_channels
         return nn.Sequential(*tower, build_predictor(width, outputs, self.quant_predictors))
 

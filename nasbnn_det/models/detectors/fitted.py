@@ -3,6 +3,7 @@ from typing import Any, Optional
 
 from mmdet.models.detectors import FCOS, FasterRCNN, RetinaNet, RTMDet, SingleStageDetector
 
+from ...binary import Binarizes
 from ...registry import MODELS
 from ..fitting import fit_parts, is_built
 
@@ -17,18 +18,19 @@ class FittedDetector:
     Args:
         backbone (dict): Its config.
         neck (dict, optional): Its config. Defaults to None.
-        precision (str, optional): 'float' builds the full-precision counterpart of the whole detector, float weights in
-            the predictors included. Defaults to None: each part as its config says, binary where it says nothing.
+        binarization (Binarization | str | dict, optional): Of the whole detector, as
+            :func:`nasbnn_det.binary.get_binarization` takes it; 'float' builds its full-precision counterpart, float weights
+            in the predictors included. Defaults to None: each part as its config says, binary where it says nothing.
         **kwargs: As for the detector.
 
     Raises:
-        ValueError: If channels can't be filled in, or ``precision`` is given and a part has no choice.
+        ValueError: If channels can't be filled in, or ``binarization`` is given and a part has no choice.
     """
 
-    def __init__(self, backbone: dict, neck: Optional[dict] = None, precision: Optional[str] = None,
+    def __init__(self, backbone: dict, neck: Optional[dict] = None, binarization: Optional[Binarizes] = None,
                  **kwargs: Any) -> None:
         heads = {name: kwargs[name] for name in _HEADS if kwargs.get(name) is not None}
-        body, built_neck, heads = fit_parts(backbone, neck, heads, precision)
+        body, built_neck, heads = fit_parts(backbone, neck, heads, binarization)
         super().__init__(
             backbone=is_built(body), neck=None if built_neck is None else is_built(built_neck), **{**kwargs, **heads})
 

@@ -3,10 +3,11 @@ from typing import Tuple, Union
 
 from torch import nn
 
-from ...binary import BinaryConvModule, QuantConv2d
+from ...binary import Binarizes, BinaryConvModule, QuantConv2d
 
 
-def build_towers(in_channels: int, channels: int, depth: int, levels: int, precision: str = 'binary') -> nn.ModuleList:
+def build_towers(in_channels: int, channels: int, depth: int, levels: int,
+                 binarization: Binarizes = 'standardized') -> nn.ModuleList:
     """A tower of 3 x 3 bricks per level. All levels share the convolutions and have their own batch norms.
 
     Levels see objects at the same scale, so one set of filters serves them all; but their statistics differ, and a
@@ -17,7 +18,7 @@ def build_towers(in_channels: int, channels: int, depth: int, levels: int, preci
         channels (int): Channels of the towers.
         depth (int): Bricks in a tower; 0 passes the input through.
         levels (int): Number of towers.
-        precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
+        binarization (Binarization | str | dict): Of the bricks. Defaults to 'standardized'.
 
     Returns:
         nn.ModuleList: Per level a module from (N, in_channels, H, W) to (N, channels, H, W).
@@ -27,7 +28,7 @@ def build_towers(in_channels: int, channels: int, depth: int, levels: int, preci
         bricks = []
         for i in range(depth):
             shared = towers[0][i].conv if level else None
-            bricks.append(BinaryConvModule(channels if i else in_channels, channels, conv=shared, precision=precision))
+            bricks.append(BinaryConvModule(channels if i else in_channels, channels, binarization=binarization, conv=shared))
         towers.append(nn.Sequential(*bricks))
     return towers
 

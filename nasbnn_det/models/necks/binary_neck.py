@@ -5,7 +5,7 @@ from typing import List, Optional, Sequence, Tuple
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ...binary import BinaryConvModule
+from ...binary import Binarizes, BinaryConvModule
 
 
 def input_channels(neck: str, in_channels: Optional[Sequence[int]]) -> Tuple[int, ...]:
@@ -41,7 +41,8 @@ class BinaryNeck(BaseModule):
         out_channels (int): C, channels of each output. Defaults to 256.
         num_outs (int, optional): Levels of the output; those beyond the inputs are bricks of stride 2 on the last
             one. Defaults to None, as many as inputs.
-        precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
+        binarization (Binarization | str | dict): Of the bricks; 'float' builds the full-precision twin. Defaults to
+            'standardized'.
         init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Raises:
@@ -49,7 +50,7 @@ class BinaryNeck(BaseModule):
     """
 
     def __init__(self, in_channels: Optional[Sequence[int]] = None, out_channels: int = 256,
-                 num_outs: Optional[int] = None, precision: str = 'binary', init_cfg: Optional[dict] = None) -> None:
+                 num_outs: Optional[int] = None, binarization: Binarizes = 'standardized', init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         name = type(self).__name__
         self.in_channels = input_channels(name, in_channels)
@@ -57,7 +58,7 @@ class BinaryNeck(BaseModule):
         if num_outs is not None and num_outs < levels:
             raise ValueError(f'{name} has {levels} input levels and num_outs={num_outs}; at least {levels} are allowed')
         self.out_channels = out_channels
-        self._brick = partial(BinaryConvModule, out_channels=out_channels, precision=precision)
+        self._brick = partial(BinaryConvModule, out_channels=out_channels, binarization=binarization)
         self.laterals = self._bricks(self.in_channels)
         self._extra_levels = (num_outs or levels) - levels
 

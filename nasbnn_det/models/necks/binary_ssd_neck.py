@@ -4,7 +4,7 @@ from typing import Optional, Sequence, Tuple
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ...binary import BinaryConvModule
+from ...binary import Binarizes, BinaryConvModule
 from ...registry import MODELS
 from .binary_neck import check_inputs, input_channels
 
@@ -18,7 +18,8 @@ class BinarySSDNeck(BaseModule):
     Args:
         in_channels (Sequence[int]): Channels of each input, finest level first. Detectors of this package fill them in.
         extra_channels (Sequence[int]): Channels of each extra level. Defaults to none.
-        precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
+        binarization (Binarization | str | dict): Of the bricks; 'float' builds the full-precision twin. Defaults to
+            'standardized'.
         init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Attributes:
@@ -29,15 +30,15 @@ class BinarySSDNeck(BaseModule):
     """
 
     def __init__(self, in_channels: Optional[Sequence[int]] = None, extra_channels: Sequence[int] = (),
-                 precision: str = 'binary', init_cfg: Optional[dict] = None) -> None:
+                 binarization: Binarizes = 'standardized', init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         self.in_channels = input_channels('BinarySSDNeck', in_channels)
         self.out_channels = self.in_channels + tuple(extra_channels)
         before = self.out_channels[len(self.in_channels) - 1:]
         self.extra = nn.ModuleList(
             nn.Sequential(
-                BinaryConvModule(c_in, c_out, stride=2, precision=precision),
-                BinaryConvModule(c_out, c_out, precision=precision)) for c_in, c_out in zip(before, extra_channels))
+                BinaryConvModule(c_in, c_out, stride=2, binarization=binarization),
+                BinaryConvModule(c_out, c_out, binarization=binarization)) for c_in, c_out in zip(before, extra_channels))
 
     def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor, ...]:
         """Adds the extra levels.

@@ -4,7 +4,7 @@ from typing import Any, Tuple
 from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from torch import Tensor, nn
 
-from ...binary import BinaryConvModule
+from ...binary import Binarizes, BinaryConvModule
 from ...costs import conv_size
 from ...registry import MODELS
 from ..layers import build_predictor
@@ -21,15 +21,16 @@ class BinaryBBoxHead(BBoxHead):
         conv_out_channels (int): C, channels of the bricks. Defaults to 256.
         num_convs (int): Bricks; each halves the map. Defaults to 2.
         quant_predictors (bool): 8-bit instead of float weights in the predictors. Defaults to True.
-        precision (str): 'float' builds the full-precision twin. Defaults to 'binary'.
+        binarization (Binarization | str | dict): Of the bricks; 'float' builds the full-precision twin. Defaults to
+            'standardized'.
         **kwargs: As for :class:`mmdet.models.BBoxHead`; predictors' configs have no meaning here.
 
     Raises:
-        ValueError: If the precision is unknown.
+        ValueError: If the binarization is unknown.
     """
 
     def __init__(self, conv_out_channels: int = 256, num_convs: int = 2, quant_predictors: bool = True,
-                 precision: str = 'binary', **kwargs: Any) -> None:
+                 binarization: Binarizes = 'standardized', **kwargs: Any) -> None:
         # The base builds linear predictors, which are replaced; with pooling they are small until then.
         super().__init__(**{**kwargs, 'with_avg_pool': True})
         self.with_avg_pool = False
@@ -37,7 +38,7 @@ class BinaryBBoxHead(BBoxHead):
         size, bricks = self.roi_feat_size, []
         for i in range(num_convs):
             channels = conv_out_channels if i else self.in_channels
-            bricks.append(BinaryConvModule(channels, conv_out_channels, stride=2, precision=precision))
+            bricks.append(BinaryConvModule(channels, conv_out_channels, stride=2, binarization=binarization))
             size = conv_size(size, 2)
         self.bricks = nn.Sequential(*bricks)
         width = conv_out_channels if num_convs else self.in_channels

@@ -1,0 +1,6 @@
+"""Published rules of binarisation, one file each; a new file here is found by itself."""
+import importlib
+import pkgutil
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f'{__name__}.{_module.name}')
