@@ -85,7 +85,7 @@ class Front:
             entries = tuple(FrontEntry(Arch.from_stages(space, e['stages']), float(e['ops']), float(e['score']))
                             for e in data['entries'])
         except KeyError as error:
-            raise ValueError(f"'{path}' lacks {error}; a front has a space, and entries with stages, ops and score") from error
+            raise ValueError(f"'{path}' lacks {error}; a front has a space, and entries of stages, ops, score") from error
         except (TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"'{path}' has an entry that is no architecture with OPs and a score ({error}); allowed is "
                              'the front.json that a search writes') from error

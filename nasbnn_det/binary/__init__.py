@@ -13,8 +13,8 @@ from .stem import Stem
 from .weight import standardize_weight, transform_kernel
 
 __all__ = [
-    'ActivationRule', 'BINARIZATIONS', 'Binarization', 'Binarizes', 'BinaryBlock', 'BinaryConv2d', 'BinaryConvModule', 'CenteredRSign',
-    'QuantConv2d', 'RPReLU', 'RSign', 'Stem', 'WeightRule', 'aggregate_paths', 'build_conv', 'convolve_signs',
-    'get_binarization', 'register_rule', 'shortcut', 'sign_activation', 'sign_weight', 'standardize_weight',
-    'transform_kernel'
+    'ActivationRule', 'BINARIZATIONS', 'Binarization', 'Binarizes', 'BinaryBlock', 'BinaryConv2d', 'BinaryConvModule',
+    'CenteredRSign', 'QuantConv2d', 'RPReLU', 'RSign', 'Stem', 'WeightRule', 'aggregate_paths', 'build_conv',
+    'convolve_signs', 'get_binarization', 'register_rule', 'shortcut', 'sign_activation', 'sign_weight',
+    'standardize_weight', 'transform_kernel'
 ]

@@ -219,7 +219,7 @@ def get_binarization(spec: Binarizes) -> Binarization:
     """
     if isinstance(spec, Binarization):
         return spec
-    given = dict(type=spec) if isinstance(spec, str) else dict(spec)
+    given = dict(spec) if isinstance(spec, dict) else dict(type=spec)
     name = given.pop('type', 'standardized')
     if name not in BINARIZATIONS:
         raise ValueError(f"binarization '{name}' is unknown; allowed are {', '.join(sorted(BINARIZATIONS))}")

@@ -38,7 +38,8 @@ class _CellModule(nn.Module):
         super().__init__()
         self.num_nodes = num_nodes
         self.backbone = nn.ModuleList(
-            BinaryConvModule(in_channels, out_channels, kernel_size, stride, binarization=rules.binarization) for _ in range(num_bases))
+            BinaryConvModule(in_channels, out_channels, kernel_size, stride, binarization=rules.binarization)
+            for _ in range(num_bases))
         self.edges = nn.ModuleDict()
         self.projection: Optional[nn.Module] = None
         if rules.projection and (stride > 1 or in_channels != out_channels):

@@ -148,7 +148,8 @@ class Evolution:
     def state_dict(self) -> Dict[str, Any]:
         """JSON-ready state, read by :meth:`load_state_dict`."""
         visited = [dict(stages=e.arch.stages_to_list(), score=e.score) for e in self.visited.values()]
-        return dict(space=self.space.to_dict(), generation=self.generation, visited=visited, rng=self.rng.bit_generator.state)
+        return dict(space=self.space.to_dict(), generation=self.generation, visited=visited,
+                    rng=self.rng.bit_generator.state)
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:
         """Continues from a state.

@@ -15,8 +15,8 @@ def build_features(arch: Arch, binarization: Binarizes = 'nasbnn') -> Tuple[Stem
 
     Args:
         arch (Arch): The architecture.
-        binarization (Binarization | str | dict): How its layers are binarised; a learned matrix stands in the largest kernels
-            of a stage alone. 'float' builds the full-precision twin. Defaults to 'nasbnn'.
+        binarization (Binarization | str | dict): How its layers are binarised; a learned matrix stands in the largest
+            kernels of a stage alone. 'float' builds the full-precision twin. Defaults to 'nasbnn'.
 
     Returns:
         tuple[Stem, nn.ModuleList]: The stem, and one ``nn.Sequential`` of blocks per further stage.

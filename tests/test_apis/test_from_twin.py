@@ -9,7 +9,8 @@ from nasbnn_det.binary import BinaryConvModule
 
 def network(binarization='standardized', width=8):
     torch.manual_seed(0)
-    bricks = [BinaryConvModule(8, width, 3, binarization=binarization), BinaryConvModule(width, 8, 1, binarization=binarization)]
+    bricks = [BinaryConvModule(8, width, 3, binarization=binarization),
+              BinaryConvModule(width, 8, 1, binarization=binarization)]
     bricks.append(BinaryConvModule(width, 8, 1, conv=bricks[1].conv))  # shared, as by the levels of a head
     return nn.Sequential(*bricks[:2], nn.Conv2d(8, width, 1), bricks[2], nn.Conv2d(8, 2, 1))
 

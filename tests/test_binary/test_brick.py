@@ -88,7 +88,8 @@ def test_float_twin_has_the_same_names_without_the_sign():
     arguments = dict(in_channels=4, out_channels=8, kernel_size=3, groups1=2, stride=2)
     binary, twin = BinaryBlock(**arguments), BinaryBlock(**arguments, binarization='float')
     assert type(twin.conv1.conv) is nn.Conv2d and type(binary.conv1.conv) is BinaryConv2d
-    shapes = [{k: v.shape for k, v in net.state_dict().items() if '.sign.' not in k and 'rule_json' not in k} for net in (binary, twin)]
+    shapes = [{k: v.shape for k, v in net.state_dict().items() if '.sign.' not in k and 'rule_json' not in k}
+              for net in (binary, twin)]
     assert shapes[0] == shapes[1]
     x = torch.randn(1, 4, 5, 5)
     assert twin(x).shape == binary(x).shape == (1, 8, 3, 3)

@@ -156,6 +156,7 @@ def test_an_annealed_rule_wants_to_know_the_progress():
 
 
 @pytest.mark.parametrize('spec, words', [
+    (None, "'None' is unknown; allowed are"),
     ('half', "'half' is unknown; allowed are"),
     (dict(type='half'), "'half' is unknown; allowed are"),
     (dict(weight='xnor'), 'has no weight; allowed are type, weights, activations, shift'),

@@ -18,7 +18,7 @@ from nasbnn_det.supernet import Subnet, Supernet, extract_subnet, load_supernet,
 ARCH = Arch.smallest(SPACES['tiny'])
 
 
-def build(checkpoint, num_classes=3, arch=ARCH, binarization=None):
+def build(checkpoint, num_classes=3, arch=ARCH, binarization='nasbnn'):
     """The classifier as the fine-tuning configs describe it."""
     init_default_scope('mmpretrain')
     pretrained = dict(type='Pretrained', checkpoint=str(checkpoint))

@@ -138,7 +138,8 @@ def test_each_strategy_is_a_switch():
     assert not [name for name, _ in plain.named_parameters() if name.endswith('.transform')]
     assert [name for name, _ in build().supernet.named_parameters() if name.endswith('.transform')]
     x = torch.randn(2, 3, 16, 16)
-    with_norm, without = build().eval(), build(binarization=dict(type='nasbnn', weights=dict(type='nasbnn', bi_transform=True, standardize=False))).eval()
+    unstandardized = dict(weights=dict(type='nasbnn', bi_transform=True, standardize=False))
+    with_norm, without = build().eval(), build(binarization=unstandardized).eval()
     assert not torch.equal(with_norm(x), without(x))
 
 

@@ -15,7 +15,8 @@ from nasbnn_det.supernet import InferenceSubnet, Subnet, recalibrate_bn
 from nasbnn_det.supernet.inference import crop_kernel
 
 
-@given(spaces(), st.integers(0, 99), st.tuples(st.integers(5, 21), st.integers(5, 21)), st.sampled_from(('nasbnn', 'bnn', 'xnor')))
+@given(spaces(), st.integers(0, 99), st.tuples(st.integers(5, 21), st.integers(5, 21)),
+       st.sampled_from(('nasbnn', 'bnn', 'xnor')))
 def test_recalibrates_and_predicts_as_the_static_network(space, seed, size, binarization):
     torch.manual_seed(seed)
     arch = Arch.random(space, np.random.default_rng(seed))
