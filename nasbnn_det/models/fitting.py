@@ -21,8 +21,8 @@ def fit_parts(backbone: Any, neck: Any, heads: Dict[str, Any],
         neck (dict, optional): Its config.
         heads (dict): Configs of the heads by the detector's arguments: ``bbox_head``, ``rpn_head``, ``roi_head``.
         binarization (Binarization | str | dict, optional): Of every part, as
-            :func:`nasbnn_det.binary.get_binarization` takes it; 'float' makes float weights in the predictors too. None leaves
-            each as its config says.
+            :func:`nasbnn_det.binary.get_binarization` takes it; 'float' makes float weights in the predictors too. None
+            leaves each as its config says.
 
     Returns:
         tuple[nn.Module, nn.Module | None, dict]: Backbone, neck and the configs of the heads.

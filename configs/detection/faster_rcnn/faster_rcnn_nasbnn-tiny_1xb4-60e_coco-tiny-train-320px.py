@@ -12,6 +12,7 @@ train_cfg = dict(max_epochs=max_epochs, val_interval=10)
 optim_wrapper = dict(
     optimizer=dict(lr=2e-3),
     paramwise_cfg=dict(
-        groups=dict(class_predictors=dict(lr_mult=0.3)), custom_keys=dict(rpn_cls=dict(lr_mult=0.1))))
+        groups=dict(class_predictors=dict(lr_mult=0.3)),
+        custom_keys={f'rpn_cls.{name}': dict(lr_mult=0.1) for name in ('weight', 'bias')}))
 param_scheduler = _base_.param_scheduler
 param_scheduler[1].update(end=max_epochs, T_max=max_epochs)

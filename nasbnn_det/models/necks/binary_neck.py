@@ -50,7 +50,8 @@ class BinaryNeck(BaseModule):
     """
 
     def __init__(self, in_channels: Optional[Sequence[int]] = None, out_channels: int = 256,
-                 num_outs: Optional[int] = None, binarization: Binarizes = 'standardized', init_cfg: Optional[dict] = None) -> None:
+                 num_outs: Optional[int] = None, binarization: Binarizes = 'standardized',
+                 init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         name = type(self).__name__
         self.in_channels = input_channels(name, in_channels)
