@@ -239,6 +239,14 @@ class TestAnnotations:
 
 class TestTool:
 
+    @pytest.fixture(autouse=True)
+    def handlers(self):
+        """Puts back what the tool sets for its process."""
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        yield
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
     def test_every_setting_is_an_option(self):
         settings = inspect.signature(write_shapes_coco).parameters
         assert set(tool.OPTIONS) == set(settings) - {'root', 'progress'}
@@ -285,24 +293,35 @@ class TestTool:
         error = capsys.readouterr().err
         assert str(tmp_path) in error and len(error.splitlines()) == 1
 
-    def test_terminal_line_is_rewritten_without_mmdet(self, tmp_path):
+    def test_terminal_line_is_rewritten(self, tmp_path, monkeypatch):
         terminal, end = pty.openpty()
-        command = [sys.executable, '-c', WITHOUT_MMDET, '--out', str(tmp_path / 'set'), *TINY_OPTIONS]
-        assert subprocess.run(command, stdout=end, timeout=60).returncode == 0
-        os.close(end)
+        with os.fdopen(end, 'w') as stream:
+            monkeypatch.setattr(sys, 'stdout', stream)
+            assert tool.main(['--out', str(tmp_path / 'set'), *TINY_OPTIONS]) == 0
         text = os.read(terminal, 10000).decode()
         os.close(terminal)
         assert text.count('\r1 of 3') == 1 and '\r3 of 3 images (100 %)\r\n' in text
         record = json.loads((tmp_path / 'set' / 'shapes.json').read_text())
         assert record['parameters'] == dict(TINY, seed=0)
 
-    @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-    def test_signal_leaves_nothing(self, tmp_path, number):
+    def test_interrupt_leaves_nothing(self, tmp_path, monkeypatch, capsys):
+
+        class Interrupted(tool.ProgressLine):
+
+            def __call__(self, done, total):
+                super().__call__(done, total)
+                os.kill(os.getpid(), signal.SIGINT)
+
+        monkeypatch.setattr(tool, 'ProgressLine', Interrupted)
+        assert tool.main(['--out', str(tmp_path / 'set'), *TINY_OPTIONS]) == 130
+        assert capsys.readouterr().err == 'interrupted, nothing was written\n' and not list(tmp_path.iterdir())
+
+    def test_a_process_without_mmdet_that_is_ended_leaves_nothing(self, tmp_path):
         command = [sys.executable, '-c', WITHOUT_MMDET, '--out', str(tmp_path / 'set'), '--num-train', '100000']
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             assert process.stdout.readline().startswith('1 of ')
-            process.send_signal(number)
-            _, error = process.communicate(timeout=60)
+            process.send_signal(signal.SIGTERM)
+            _, error = process.communicate()
         assert process.returncode == 130
         assert error == 'interrupted, nothing was written\n'
         assert not list(tmp_path.iterdir())
