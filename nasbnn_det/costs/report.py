@@ -20,15 +20,17 @@ def build_model(cfg: Config) -> nn.Module:
 def input_size(cfg: Config) -> Tuple[int, int]:
     """Height and width that a config's test pipeline makes of its images, padding included.
 
-    Of a pipeline that keeps the aspect ratio, the size of a landscape image that fills its scale. 320 x 320 where the
-    pipeline does not say.
+    Of a pipeline that keeps the aspect ratio, the size of a landscape image that fills its scale.
+
+    Raises:
+        ValueError: If the pipeline does not say.
     """
     pipeline = cfg.get('test_dataloader', {}).get('dataset', {}).get('pipeline', [])
     sizes = {step['type'].rpartition('.')[2]: step.get('scale', step.get('size', step.get('crop_size')))
              for step in pipeline}
     size = sizes.get('Pad') or sizes.get('Resize') or sizes.get('CenterCrop')
     if size is None:
-        return 320, 320
+        raise ValueError("the config's test pipeline does not say to what size images are brought; give it by --shape")
     width, height = (size, size) if isinstance(size, int) else size
     divisor = (cfg.model.get('data_preprocessor') or {}).get('pad_size_divisor', 1)
     return -(-height // divisor) * divisor, -(-width // divisor) * divisor

@@ -108,7 +108,8 @@ def test_size_of_the_test_images(name, size):
 
 
 def test_size_of_a_config_without_a_pipeline():
-    assert input_size(Config(dict(model=dict()))) == (320, 320)
+    with pytest.raises(ValueError, match='does not say to what size'):
+        input_size(Config(dict(model=dict())))
 
 
 def test_modes_and_weights_are_left_alone():

@@ -15,7 +15,7 @@ def parse_args() -> argparse.Namespace:
         type=int,
         nargs='+',
         help="input height and width in pixels, or one number for both; by default the size of the config's test "
-        'images, or 320')
+        'images')
     add_config_options(parser)
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.add_argument('--out', help='also write the JSON object to this file')

@@ -3,12 +3,13 @@ import argparse
 from typing import Any, Dict, Tuple
 
 import torch
+from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
-from mmengine.runner import load_checkpoint
 from torch import nn
 
 from nasbnn_det.apis import check_checkpoint
 from nasbnn_det.cli import add_config_options, read_config, run_tool
+from nasbnn_det.costs.report import input_size
 from nasbnn_det.deploy.onnx_export import export_onnx
 
 
@@ -17,21 +18,20 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file of a single-stage detector or a classifier')
     parser.add_argument('checkpoint', help='its checkpoint file')
     parser.add_argument('out', help='the .onnx file to write')
-    parser.add_argument('--shape', type=int, nargs='+', default=[320, 320],
-                        help='height and width in pixels that are traced; the file takes any')
+    parser.add_argument('--shape', type=int, nargs='+',
+                        help="height and width in pixels that are traced, by default those of the config's test images; the "
+                        'file takes any')
     add_config_options(parser)
     return parser.parse_args()
 
 
-def load_model(args: argparse.Namespace) -> nn.Module:
-    cfg = read_config(args.config, args.cfg_options)
+def load_model(cfg: Config, checkpoint: str) -> nn.Module:
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     # The checkpoint brings all weights: what they were initialised from need not be there any more.
     if 'backbone' in cfg.model:
         cfg.model.backbone.init_cfg = None
     model = MODELS.build(cfg.model)
-    check_checkpoint(model, args.checkpoint)
-    load_checkpoint(model, args.checkpoint, map_location='cpu')
+    model.load_state_dict(check_checkpoint(model, checkpoint)[0])
     return model
 
 
@@ -53,12 +53,14 @@ def other_shape(height: int, width: int) -> Tuple[int, int]:
 
 def main() -> None:
     args = parse_args()
-    height, width = args.shape if len(args.shape) == 2 else (args.shape[0], args.shape[0])
     if not args.out.endswith('.onnx'):
         raise ValueError(f"'{args.out}' is no ONNX file; its name must end in .onnx")
-    if len(args.shape) > 2 or min(height, width) < 32:
-        raise ValueError(f'--shape is {args.shape}; allowed are one or two numbers of at least 32')
-    model = load_model(args)
+    cfg = read_config(args.config, args.cfg_options)
+    shape = args.shape or input_size(cfg)
+    height, width = shape[0], shape[-1]
+    if len(shape) > 2 or min(height, width) < 32:
+        raise ValueError(f'--shape is {shape}; allowed are one or two numbers of at least 32')
+    model = load_model(cfg, args.checkpoint)
     shapes = [(1, 3, height, width), (2, 3, *other_shape(height, width))]
     for check in export_onnx(model, args.out, shapes, input_meta(model)):
         print(f'{check.shape}: largest relative difference {check.largest:.2g}, median {check.median:.2g}')
