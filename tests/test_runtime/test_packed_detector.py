@@ -118,7 +118,7 @@ class Refuse:
         if first in ('mmcv', 'mmdet', 'mmengine', 'mmpretrain') or first == 'nasbnn_det' and room not in ROOMS:
             raise ImportError(f'{name} was imported')
 
-ROOMS = ('', 'apis', 'binary', 'files', 'image_files', 'runtime', 'version')
+ROOMS = ('', 'apis', 'binary', 'files', 'identity', 'image_files', 'runtime', 'version')
 sys.meta_path.insert(0, Refuse())
 sys.modules['mmengine'] = None
 import numpy as np
