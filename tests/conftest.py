@@ -1,10 +1,15 @@
 """What all tests share: the settings of property tests, and the recorded numbers of an independent implementation."""
+import os
 from pathlib import Path
 
 import in_process
 import pytest
 import recorded_weights
 from hypothesis import HealthCheck, settings
+
+if 'PYTEST_XDIST_WORKER' in os.environ:
+    # Several processes share the cores; torch, imported later, reads this, and so do the processes that tests start.
+    os.environ['OMP_NUM_THREADS'] = '1'
 
 settings.register_profile(
     'nasbnn_det',

@@ -55,8 +55,13 @@ def test_forms_round_trip(space):
     assert SearchSpace.from_dict(json.loads(json.dumps(space.to_dict()))) == space
     assert SearchSpace.from_table(space.to_table(), space.name, space.non_decreasing) == space
     assert get_space(space) is space and get_space(space.to_dict()) == space
-    assert get_space(space.to_table()).stages == space.stages if space.non_decreasing else True
     assert len({space, SearchSpace.from_dict(space.to_dict())}) == 1
+
+
+@given(spaces(non_decreasing=True))
+def test_a_table_alone_is_a_non_decreasing_space(space):
+    found = get_space(space.to_table())
+    assert found.stages == space.stages and found.non_decreasing
 
 
 def test_names():

@@ -1,6 +1,4 @@
 """Drawing architectures: into a window of OPs, by mutation, by crossover."""
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -80,12 +78,17 @@ def test_window_in_a_gap_names_the_nearest():
         assert f'the nearest has {nearest / 1e6:.2f}M' in str(error.value)
 
 
-def test_a_hopeless_window_ends_within_seconds():
+def test_a_hopeless_window_ends_after_its_walks():
     # A window narrower than any difference between two architectures, in the space where walks are longest.
-    start = time.process_time()
+    counted = []
+
+    def count(arch):
+        counted.append(arch)
+        return ops_224(arch)
+
     with pytest.raises(InfeasibleWindowError):
-        sample_in_window(IMAGENET, OpsWindow(57e6, 57e6), ops_224, np.random.default_rng(0))
-    assert time.process_time() - start < 30
+        sample_in_window(IMAGENET, OpsWindow(57e6, 57e6), count, np.random.default_rng(0), tries=3)
+    assert len(counted) <= 2 + 3 * 401
 
 
 @pytest.mark.parametrize('low, high', [(-1, 5), (5, 4), (float('nan'), 1)])
