@@ -131,7 +131,7 @@ def test_loss_falls():
         total.backward()
         adam.step()
         values.append(total.item())
-    assert min(values[-3:]) < values[0]
+    assert sum(values[-3:]) < 0.95 * sum(values[:3])
 
 
 def test_predict():

@@ -94,7 +94,7 @@ def test_teacher_loss_falls(data):
     model = build().train()
     optim = OptimWrapper(torch.optim.Adam(model.parameters(), 2.5e-3))
     values = [model.train_step(copy.deepcopy(data), optim)['loss_teacher'].item() for _ in range(15)]
-    assert min(values[-3:]) < values[0]
+    assert max(values[-3:]) < 0.6 * values[0]
 
 
 def test_tensor_mode_gives_logits():
