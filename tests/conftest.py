@@ -1,6 +1,8 @@
 """What all tests share: the settings of property tests, and the recorded numbers of an independent implementation."""
+import importlib.util
 import os
 from pathlib import Path
+from unittest import mock
 
 import in_process
 import pytest
@@ -21,6 +23,17 @@ settings.register_profile(
 settings.load_profile('nasbnn_det')
 
 _REFERENCE = Path(__file__).resolve().parent / 'data' / 'reference'
+
+
+@pytest.fixture(scope='session', autouse=True)
+def plain_config_text():
+    """MMEngine writes each config out, several times a run; yapf's layout of it takes longer than the rest of a tiny run."""
+    if importlib.util.find_spec('mmengine') is None:
+        yield
+        return
+    from mmengine.config import config
+    with mock.patch.object(config, 'FormatCode', lambda text, **_: (text, True)):
+        yield
 
 
 @pytest.fixture(scope='session')

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import mmdet
+import mmengine
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,7 +53,8 @@ def test_detector_config_trains_and_tests(tools, tiny_shapes, tmp_path, run_tool
     run, tools = run_tool if tools == 'tools' else run_process, Path(tools)
     trained = run(tools / 'train.py', DETECTOR, '--work-dir', tmp_path, *options)
     assert trained.returncode == 0, trained.stderr
-    tested = run(tools / 'test.py', DETECTOR, tmp_path / 'epoch_1.pth', '--work-dir', tmp_path / 'test', *options)
+    tested = run(tools / 'test.py', DETECTOR, tmp_path / 'epoch_1.pth', '--work-dir', tmp_path / 'test', '--out',
+                 tmp_path / 'found.pkl', '--show-dir', 'drawn', *options)
     assert tested.returncode == 0, tested.stderr
     assert 'coco/bbox_mAP' in tested.stdout
     if run is run_tool:
@@ -61,6 +63,9 @@ def test_detector_config_trains_and_tests(tools, tiny_shapes, tmp_path, run_tool
         assert augmented.returncode == 0, augmented.stderr
         assert 'coco/bbox_mAP' in augmented.stdout
         assert 'coco/bbox_mAP' in json.loads((tmp_path / 'test' / 'result.json').read_text())['metrics']
+    found = mmengine.load(tmp_path / 'found.pkl')
+    assert len(found) == 4 and all(len(row['pred_instances']['scores']) for row in found)
+    assert len(list((tmp_path / 'test').glob('*/drawn/*'))) == 4
 
 
 def bad_inputs(tmp_path, root):

@@ -162,6 +162,30 @@ def test_heads_that_cannot_be_distilled(teacher):
         distilled((cfg, teacher[1]))
 
 
+def test_an_average_of_the_weights_has_the_same_teacher(teacher):
+    from mmengine.model import ExponentialMovingAverage
+    net = distilled(teacher)
+    average = ExponentialMovingAverage(net, momentum=0.25, update_buffers=True)
+    train_step(net)
+    average.update_parameters(net)  # the first time, a copy
+    before = copy.deepcopy(net.state_dict())
+    train_step(net)
+    average.update_parameters(net)
+    assert average.module.teacher_model is net.teacher_model
+    assert set(average.module.state_dict()) == set(before)
+    for name, value in average.module.state_dict().items():
+        after = net.state_dict()[name]
+        if value.is_floating_point():
+            # MMEngine averages what levels share once for each of its names.
+            names = sum(v.data_ptr() == after.data_ptr() for v in net.state_dict().values())
+            torch.testing.assert_close(value, after + 0.75**names * (before[name] - after), msg=name)
+        elif not name.endswith('num_batches_tracked'):  # what the network is: the same for ever
+            assert torch.equal(value, before[name]) and torch.equal(value, after), name
+    assert not torch.equal(before['backbone.stem.conv.weight'], net.state_dict()['backbone.stem.conv.weight'])
+    assert all(torch.equal(v, teacher[2].state_dict()[k]) for k, v in net.teacher_model.state_dict().items())
+    predict_step(average.module)
+
+
 def test_a_copy_has_the_same_teacher(teacher):
     net = distilled(teacher)
     copied = copy.deepcopy(net)
