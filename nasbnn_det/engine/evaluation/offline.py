@@ -4,6 +4,7 @@ from typing import Union
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from ...evaluation.top_k import check_top_k
 from .subnet_evaluator import SubnetEvaluator
 
 
@@ -19,6 +20,7 @@ def build_subnet_evaluator(config: Union[str, Config], work_dir: str, batches: i
     """
     cfg = Config.fromfile(config) if isinstance(config, str) else config
     cfg.merge_from_dict(cfg_options or {})
+    check_top_k(cfg)
     cfg.work_dir = work_dir
     # Only the loaders and the evaluator are wanted; a search loop would look for its own supernet.
     cfg.train_cfg = dict(by_epoch=True, max_epochs=1)
