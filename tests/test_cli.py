@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mmengine.config import DictAction
 from torch.utils.data import DataLoader, Dataset
 
-from nasbnn_det.cli import add_config_options, read_config, run_tool
+from nasbnn_det.cli import add_config_options, choose_work_dir, read_config, run_tool
 from nasbnn_det.cli.config import ConfigOptions
 from nasbnn_det.evaluation.top_k import check_top_k
 
@@ -133,3 +133,19 @@ def test_top_k(model, topk, fits):
     else:
         with pytest.raises(ValueError, match=f'val_evaluator.topk is .*{np.max(topk)}.*, but there are 3 classes'):
             check_top_k(cfg)
+
+
+def test_a_run_does_not_replace_its_config(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for text in ("_base_ = 'base.py'\n", '# my notes\nx = 1\n'):
+        (tmp_path / 'base.py').write_text('y = 1\n')
+        (tmp_path / 'mine.py').write_text(text)
+        with pytest.raises(ValueError, match="would replace the config '.*mine.py' there; name another folder"):
+            choose_work_dir(read_config(tmp_path / 'mine.py'), '.')
+        cfg = read_config('mine.py')
+        choose_work_dir(cfg)
+        assert cfg.work_dir == 'work_dirs/mine'
+        # The copy that a run has left there is its own.
+        (tmp_path / 'runs').mkdir(exist_ok=True)
+        cfg.dump(tmp_path / 'runs' / 'mine.py')
+        choose_work_dir(read_config(tmp_path / 'runs' / 'mine.py'), 'runs')

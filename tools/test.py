@@ -10,7 +10,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from nasbnn_det.apis import check_checkpoint
-from nasbnn_det.cli import add_config_options, read_config, run_tool, start_processes
+from nasbnn_det.cli import add_config_options, choose_work_dir, read_config, run_tool, start_processes
 from nasbnn_det.evaluation.top_k import check_top_k
 from nasbnn_det.files import replace_text
 from nasbnn_det.runtime import load_packed
@@ -43,10 +43,7 @@ def load_config(args: argparse.Namespace) -> Config:
     """Reads the config and applies the command line to it."""
     cfg = read_config(args.config, args.cfg_options, args.data_root)
     cfg.launcher = args.launcher
-    if args.work_dir is not None:
-        cfg.work_dir = args.work_dir
-    elif cfg.get('work_dir') is None:
-        cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+    choose_work_dir(cfg, args.work_dir)
     # Read by main() with safe loading; the runner's own reader depends on the versions of NumPy and torch.
     cfg.load_from = None
     # The checkpoint brings all weights: what they were initialised from need not be there any more.

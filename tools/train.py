@@ -1,13 +1,12 @@
 """Runs a config's training loop: supernet, search, fine-tuning or detector; the arguments are MMDetection's and more."""
 import argparse
 import os
-from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from nasbnn_det.cli import add_config_options, read_config, run_tool, start_processes
+from nasbnn_det.cli import add_config_options, choose_work_dir, read_config, run_tool, start_processes
 from nasbnn_det.evaluation.top_k import check_top_k
 from nasbnn_det.models.detector_checks import check_conv_cfg
 
@@ -37,10 +36,7 @@ def load_config(args: argparse.Namespace) -> Config:
     """Reads the config and applies the command line to it."""
     cfg = read_config(args.config, args.cfg_options, args.data_root)
     cfg.launcher = args.launcher
-    if args.work_dir is not None:
-        cfg.work_dir = args.work_dir
-    elif cfg.get('work_dir') is None:
-        cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+    choose_work_dir(cfg, args.work_dir)
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.loss_scale = 'dynamic'

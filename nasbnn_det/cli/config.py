@@ -1,6 +1,8 @@
 """How the command line tools read a config and what the command line changes in it."""
 import argparse
 import os
+import tokenize
+from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Union
 
 from mmengine.config import Config
@@ -86,6 +88,30 @@ def read_config(path: Union[str, os.PathLike], options: Optional[Dict[str, Any]]
             loader.pop('persistent_workers', None)
             loader.pop('prefetch_factor', None)
     return cfg
+
+
+def choose_work_dir(cfg: Config, work_dir: Optional[str] = None) -> None:
+    """Sets the folder of a run: as told, else as the config says, else ``work_dirs/NAME`` after the config's file.
+
+    Args:
+        cfg (Config): As read from its file; changed in place.
+        work_dir (str, optional): The folder. Defaults to None.
+
+    Raises:
+        ValueError: If the config itself lies there, in a form that the runner's copy of all settings would lose.
+    """
+    cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(cfg.filename).stem)
+    file = Path(cfg.filename)
+    if file.resolve() == (Path(cfg.work_dir) / file.name).resolve() and _is_written_by_hand(file):
+        raise ValueError(f"the run keeps a copy of all settings in its folder '{cfg.work_dir}', and it would replace the "
+                         f"config '{file}' there; name another folder by --work-dir")
+
+
+def _is_written_by_hand(file: Path) -> bool:
+    """Whether a config has what a runner's copy never has: a base or a comment."""
+    with open(file, 'rb') as opened:
+        tokens = list(tokenize.tokenize(opened.readline)) if file.suffix == '.py' else []
+    return any(token.type == tokenize.COMMENT or token.string == '_base_' for token in tokens)
 
 
 def _move_data(cfg: Config, data_root: str) -> None:
