@@ -27,7 +27,7 @@ FINETUNES = [c for c in CONFIGS if c.startswith('configs/finetune/')]
 SIZE = 32
 DETECTOR_SIZE = 64
 #: Of many detectors that differ in the backbone's width or the images alone, these are trained in the fast tests.
-TRAINED = ('nasbnn-tiny', 'rtmdet_nasbnn-57m_8xb16-100e_coco-320px', 'retinanet_nasbnn-57m_8xb16-100e_coco',
+TRAINED = ('nasbnn-tiny', 'rtmdet_nasbnn-57m_8xb16-100e_coco-320', 'retinanet_nasbnn-57m_8xb16-100e_coco',
            'ssd_nasbnn-57m_8xb16-100e_coco', 'faster_rcnn_bireal-r18_1xb16-24e_voc')
 PIPELINES = [c for c in CONFIGS if c.startswith('configs/pipelines/')]
 
@@ -141,9 +141,9 @@ def test_every_detector_has_its_twin():
 
 
 @pytest.mark.parametrize('name', [
-    'rtmdet_nasbnn-57m_8xb16-100e_coco-320px', 'rtmdet_nasbnn-tiny-wide_1xb4-60e_coco-tiny-train-320px',
-    'retinanet_nasbnn-57m_8xb16-100e_coco-640px', 'ssd_nasbnn-57m_1xb16-24e_voc-320px',
-    'faster_rcnn_nasbnn-57m_8xb2-24e_coco-800px'])
+    'rtmdet_nasbnn-57m_8xb16-100e_coco-320', 'rtmdet_nasbnn-tiny-wide_1xb4-60e_coco-tiny-train-320',
+    'retinanet_nasbnn-57m_fpn_8xb16-100e_coco-640', 'ssd_nasbnn-57m_1xb16-72e_voc-320',
+    'faster-rcnn_nasbnn-57m_fpn_8xb2-24e_coco-800'])
 def test_twins_have_the_same_parts_and_nothing_binary(name):
     path, = (c for c in DETECTORS if name in c)
     own, twin = Config.fromfile(ROOT / path), Config.fromfile(ROOT / twin_of(path))

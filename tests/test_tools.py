@@ -9,8 +9,8 @@ import mmengine
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-DETECTOR = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-9e_shapes-128px.py'
-SUPERNET = 'configs/supernet/nasbnn-supernet-tiny_1xb32-3e_shapes-48px.py'
+DETECTOR = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-9e_shapes-128.py'
+SUPERNET = 'configs/supernet/nasbnn-supernet-tiny_1xb32-3e_shapes-48.py'
 MMDET_TOOLS = Path(mmdet.__file__).parent / '.mim' / 'tools'
 
 
@@ -161,7 +161,7 @@ def test_table_of_configs(tmp_path, run_tool):
     """A row per config, between the two lines of the README; the shipped one is complete."""
     import shutil
     shutil.copytree(ROOT / 'configs' / '_base_', tmp_path / 'configs' / '_base_')
-    name = 'rtmdet/rtmdet_nasbnn-57m_8xb16-100e_coco-320px.py'
+    name = 'rtmdet/rtmdet_nasbnn-57m_8xb16-100e_coco-320.py'
     folder = tmp_path / 'configs' / 'detection'
     (folder / 'rtmdet').mkdir(parents=True)
     for file in (name, name.replace('57m', '57m-fp')):

@@ -29,6 +29,6 @@ for _variant, _part in _variants.items():
 stages.append(dict(
     name='rank_correlation',
     tool='tools/analysis_tools/rank_correlation.py',
-    args=['configs/finetune/nasbnn_1xb64-12e_imagefolder-32px_scratch.py', '{all_scores}/scores.json', '--num', '8',
+    args=['configs/finetune/nasbnn-scratch_1xb64-12e_imagefolder-32.py', '{all_scores}/scores.json', '--num', '8',
           '--work-dir', '{stage_dir}'],
     cfg_options=cls_data))

@@ -2,9 +2,9 @@
 # {work_dir}, {data_root}, {stage_dir} and the names of earlier stages are filled in.
 data_root = 'data/shapes'
 
-supernet_config = 'configs/supernet/nasbnn-supernet-tiny_1xb32-3e_shapes-48px.py'
-search_config = 'configs/search/nasbnn-search-tiny_shapes-48px.py'
-detector_config = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-9e_shapes-128px.py'
+supernet_config = 'configs/supernet/nasbnn-supernet-tiny_1xb32-3e_shapes-48.py'
+search_config = 'configs/search/nasbnn-search-tiny_shapes-48.py'
+detector_config = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-9e_shapes-128.py'
 
 cls_data = {
     'train_dataloader.dataset.data_root': '{data_root}',

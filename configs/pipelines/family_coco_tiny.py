@@ -3,9 +3,9 @@
 # The binary ones begin with what the twin has learned.
 data_root = 'data/coco_tiny'
 
-_binary = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny-wide_1xb4-60e_coco-tiny-train-320px.py'
-_twin = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny-wide-fp_1xb4-60e_coco-tiny-train-320px.py'
-_faster_rcnn = 'configs/detection/faster_rcnn/faster_rcnn_nasbnn-tiny_1xb4-60e_coco-tiny-train-320px.py'
+_binary = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny-wide_1xb4-60e_coco-tiny-train-320.py'
+_twin = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny-wide-fp_1xb4-60e_coco-tiny-train-320.py'
+_faster_rcnn = 'configs/detection/faster_rcnn/faster-rcnn_nasbnn-tiny_fpn_1xb4-60e_coco-tiny-train-320.py'
 _data = {
     'train_dataloader.dataset.data_root': '{data_root}',
     'val_dataloader.dataset.data_root': '{data_root}',

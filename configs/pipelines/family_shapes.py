@@ -2,9 +2,9 @@
 # schedule, and the detector distilled from that twin.
 data_root = 'data/shapes'
 
-_supernet = 'configs/supernet/nasbnn-supernet-tiny_1xb32-3e_shapes-48px.py'
-_search = 'configs/search/nasbnn-search-tiny_shapes-48px.py'
-_finetune = 'configs/finetune/nasbnn-tiny_1xb64-12e_shapes-48px.py'
+_supernet = 'configs/supernet/nasbnn-supernet-tiny_1xb32-3e_shapes-48.py'
+_search = 'configs/search/nasbnn-search-tiny_shapes-48.py'
+_finetune = 'configs/finetune/nasbnn-tiny_1xb64-12e_shapes-48.py'
 _detector = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny{}_1xb16-24e_shapes-128px.py'
 
 _cls_data = {

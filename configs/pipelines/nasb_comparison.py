@@ -4,9 +4,9 @@
 # report.md.
 data_root = 'data/cls_tiny'
 
-pretrain_config = 'configs/nasb/nasb-pretrain-r18-tiny_1xb64-2e_imagefolder-32px.py'
-search_config = 'configs/nasb/nasb-search-r18-tiny_1xb64-6e_imagefolder-32px.py'
-train_config = 'configs/nasb/nasb-plain-r18-tiny_1xb64-10e_imagefolder-32px_scratch.py'
+pretrain_config = 'configs/nasb/nasb-pretrain-r18-tiny_1xb64-2e_imagefolder-32.py'
+search_config = 'configs/nasb/nasb-search-r18-tiny_1xb64-6e_imagefolder-32.py'
+train_config = 'configs/nasb/nasb-plain-r18-tiny_1xb64-10e_imagefolder-32.py'
 
 cls_data = {
     'train_dataloader.dataset.data_root': '{data_root}',

@@ -3,10 +3,10 @@
 # {data_root}, {stage_dir} and the names of earlier stages are filled in.
 data_root = 'data'
 
-pretrain_config = 'configs/nasb/nasb-pretrain-r18-tiny_1xb64-2e_imagefolder-32px.py'
-search_config = 'configs/nasb/nasb-search-r18-tiny_1xb64-6e_imagefolder-32px.py'
-finetune_config = 'configs/nasb/nasb-finetune-r18-tiny_1xb64-10e_imagefolder-32px.py'
-detector_config = 'configs/nasb/rtmdet_nasb-r18-tiny_1xb4-60e_coco-tiny-320px.py'
+pretrain_config = 'configs/nasb/nasb-pretrain-r18-tiny_1xb64-2e_imagefolder-32.py'
+search_config = 'configs/nasb/nasb-search-r18-tiny_1xb64-6e_imagefolder-32.py'
+finetune_config = 'configs/nasb/nasb-finetune-r18-tiny_1xb64-10e_imagefolder-32.py'
+detector_config = 'configs/nasb/rtmdet_nasb-r18-tiny_1xb4-60e_coco-tiny-320.py'
 
 cls_data = {
     'train_dataloader.dataset.data_root': '{data_root}/cls_tiny',

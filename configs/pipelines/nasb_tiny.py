@@ -3,10 +3,10 @@
 # filled in.
 data_root = 'data/shapes'
 
-pretrain_config = 'configs/nasb/nasb-pretrain-r18-tiny_1xb32-2e_shapes-48px.py'
-search_config = 'configs/nasb/nasb-search-r18-tiny_1xb32-4e_shapes-48px.py'
-finetune_config = 'configs/nasb/nasb-finetune-r18-tiny_1xb32-4e_shapes-48px.py'
-detector_config = 'configs/nasb/rtmdet_nasb-r18-tiny_1xb16-8e_shapes-128px.py'
+pretrain_config = 'configs/nasb/nasb-pretrain-r18-tiny_1xb32-2e_shapes-48.py'
+search_config = 'configs/nasb/nasb-search-r18-tiny_1xb32-4e_shapes-48.py'
+finetune_config = 'configs/nasb/nasb-finetune-r18-tiny_1xb32-4e_shapes-48.py'
+detector_config = 'configs/nasb/rtmdet_nasb-r18-tiny_1xb16-9e_shapes-128.py'
 
 cls_data = {
     'train_dataloader.dataset.data_root': '{data_root}',

@@ -2,9 +2,9 @@
 # (deployment B), three seeds each, on ShapesCOCO at a short schedule.
 data_root = 'data/shapes'
 
-_supernet = 'configs/supernet/nasbnn-supernet-tiny_1xb32-3e_shapes-48px.py'
-_search = 'configs/search/nasbnn-search-tiny_shapes-48px.py'
-_finetune = 'configs/finetune/nasbnn-tiny_1xb64-12e_shapes-48px.py'
+_supernet = 'configs/supernet/nasbnn-supernet-tiny_1xb32-3e_shapes-48.py'
+_search = 'configs/search/nasbnn-search-tiny_shapes-48.py'
+_finetune = 'configs/finetune/nasbnn-tiny_1xb64-12e_shapes-48.py'
 _detector = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-4e_shapes-128px.py'
 
 _cls_data = {

@@ -2,9 +2,9 @@
 # {work_dir}, {data_root}, {stage_dir} and the names of earlier stages are filled in.
 data_root = 'data'
 
-supernet_config = 'configs/supernet/nasbnn-supernet-tiny_1xb32-4e_imagefolder-48px.py'
-search_config = 'configs/search/nasbnn-search-tiny_imagefolder-48px.py'
-detector_config = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb4-60e_coco-tiny-320px.py'
+supernet_config = 'configs/supernet/nasbnn-supernet-tiny_1xb32-4e_imagefolder-48.py'
+search_config = 'configs/search/nasbnn-search-tiny_imagefolder-48.py'
+detector_config = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb4-60e_coco-tiny-320.py'
 
 cls_data = {
     'train_dataloader.dataset.data_root': '{data_root}/cls_tiny',

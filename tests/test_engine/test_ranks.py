@@ -169,7 +169,7 @@ def search(work_dir, root, supernet, processes, *extra):
         launch = [sys.executable, '-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={processes}',
                   'tools/train.py']
     done = subprocess.run(
-        [*launch, 'configs/search/nasbnn-search-tiny_shapes-48px.py', '--work-dir', work_dir,
+        [*launch, 'configs/search/nasbnn-search-tiny_shapes-48.py', '--work-dir', work_dir,
          *(['--launcher', 'pytorch'] if processes > 1 else []), *extra, '--cfg-options',
          f'train_cfg.supernet={supernet}', f'train_dataloader.dataset.data_root={root}',
          f'val_dataloader.dataset.data_root={root}', 'train_cfg.evolution.num_random=5',

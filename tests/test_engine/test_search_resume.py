@@ -15,7 +15,7 @@ from nasbnn_det.datasets.shapes import CLASSES
 from nasbnn_det.supernet import Supernet
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = 'configs/search/nasbnn-search-tiny_shapes-48px.py'
+CONFIG = 'configs/search/nasbnn-search-tiny_shapes-48.py'
 
 
 def command(data, supernet, work_dir, *more):

@@ -18,7 +18,7 @@ from mmengine.runner import Runner  # noqa: E402
 from nasbnn_det.nasb import CellNet, CellRules, ResNetShape, StemShape, count_net_ops, load_cells  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = 'configs/nasb/nasb-search-r18-tiny_1xb32-4e_shapes-48px.py'
+CONFIG = 'configs/nasb/nasb-search-r18-tiny_1xb32-4e_shapes-48.py'
 
 
 def options(data, **more):

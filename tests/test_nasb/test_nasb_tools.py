@@ -8,7 +8,7 @@ pytest.importorskip('mmpretrain')
 from nasbnn_det.nasb import Cell, CellNet, CellSpace, ResNetShape, StemShape, count_net_ops  # noqa: E402
 from nasbnn_det.nasb.record import read_history  # noqa: E402
 
-CONFIG = 'configs/nasb/nasb-plain-r18-tiny_1xb64-10e_imagefolder-32px_scratch.py'
+CONFIG = 'configs/nasb/nasb-plain-r18-tiny_1xb64-10e_imagefolder-32.py'
 
 
 def test_report_of_cells(tmp_path, run_tool):

@@ -39,7 +39,7 @@ from nasbnn_det.runtime.ops import run_dots
 from nasbnn_det.runtime.rtmdet import PackedRTMDet, RTMDetSettings
 from nasbnn_det.supernet import recalibrate_bn
 
-CONFIG = 'configs/detection/rtmdet/rtmdet_nasbnn-57m_8xb16-100e_coco-320px.py'
+CONFIG = 'configs/detection/rtmdet/rtmdet_nasbnn-57m_8xb16-100e_coco-320.py'
 CANDIDATES = 300
 
 

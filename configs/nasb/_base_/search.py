@@ -1,11 +1,10 @@
 # The search, first order. The weights keep one rate, so that no candidate is judged by an annealed network; the edge
 # weights have Adam as in DARTS (arXiv 1806.09055), at a higher rate for shorter searches. A child sets max_epochs and
 # input_size.
-max_epochs = 25
 train_cfg = dict(
     type='nasbnn_det.NASBSearchLoop',
-    max_epochs=max_epochs,
-    val_interval=max_epochs,
+    max_epochs=25,
+    val_interval=25,
     input_size=(224, 224),
     warmup_epochs=0,
     edge_fraction=0.5,

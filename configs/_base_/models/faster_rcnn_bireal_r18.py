@@ -1,4 +1,0 @@
-# Bi-Real ResNet-18 under the binary neck and heads. Its stem and size-changing shortcuts are float, as published.
-_base_ = './faster_rcnn_nasbnn_57m.py'
-
-model = dict(backbone=dict(_delete_=True, type='nasbnn_det.BinaryResNet', depth=18, style='bireal'))

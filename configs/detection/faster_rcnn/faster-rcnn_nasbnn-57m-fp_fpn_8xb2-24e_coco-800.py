@@ -1,0 +1,5 @@
+# The full-precision counterpart: the same modules in the same places, nothing binarised (the stem keeps its 8-bit weights).
+_base_ = './faster-rcnn_nasbnn-57m_fpn_8xb2-24e_coco-800.py'
+
+model = dict(binarization='float')
+optim_wrapper = dict(optimizer=dict(lr=1e-3))

@@ -1,8 +1,0 @@
-_base_ = [
-    '../../_base_/models/rtmdet_nasbnn_57m.py',
-    '../../_base_/datasets/voc_416px.py',
-    '../../_base_/schedules/detector_adamw_24e.py',
-    '../../_base_/default_runtime_det_ema.py',
-]
-
-model = dict(bbox_head=dict(num_classes=20))

@@ -1,0 +1,10 @@
+_base_ = [
+    '../../_base_/models/rtmdet_nasbnn_57m.py',
+    '../../_base_/datasets/voc_416.py',
+    '../../_base_/schedules/detector_adamw_long.py',
+    '../../_base_/default_runtime_det_ema.py',
+]
+
+model = dict(bbox_head=dict(num_classes=20))
+train_cfg = dict(max_epochs=72, val_interval=12)
+auto_scale_lr = dict(base_batch_size=16)

@@ -1,6 +1,0 @@
-_base_ = [
-    '../../_base_/models/rtmdet_nasbnn_57m.py',
-    '../../_base_/datasets/coco_416px.py',
-    '../../_base_/schedules/detector_adamw_100e.py',
-    '../../_base_/default_runtime_det_ema.py',
-]

@@ -1,6 +1,0 @@
-_base_ = [
-    '../../_base_/models/rtmdet_reactnet_a.py',
-    '../../_base_/datasets/coco_416px.py',
-    '../../_base_/schedules/detector_adamw_100e.py',
-    '../../_base_/default_runtime_det_ema.py',
-]

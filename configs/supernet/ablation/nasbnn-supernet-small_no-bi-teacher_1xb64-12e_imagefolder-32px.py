@@ -1,3 +1,0 @@
-_base_ = './nasbnn-supernet-small_1xb64-12e_imagefolder-32px.py'
-
-model = dict(bi_teacher=False)
