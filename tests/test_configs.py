@@ -1,4 +1,8 @@
-"""Every shipped config builds, and each kind runs a training and an evaluation step through MMEngine's Runner."""
+"""Every shipped config says what its name says and builds, and each kind runs a training and an evaluation step through
+MMEngine's Runner."""
+import copy
+import re
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -7,18 +11,19 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from nasbnn_det.arch import SPACES, Arch, Front, get_space, load_arch
+from nasbnn_det.binary import BinaryConv2d
 from nasbnn_det.costs import count_ops
 from nasbnn_det.costs.module_ops import count_model_ops, total
 from nasbnn_det.costs.report import build_model, input_size, report_model
 from nasbnn_det.datasets.shapes import CLASSES
+from nasbnn_det.engine.optim import parameter_groups
 from nasbnn_det.pipeline import load_stages
 from nasbnn_det.pipeline.stage import StageFolder
 from nasbnn_det.supernet import Supernet, extract_subnet, save_subnet
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / 'configs').rglob('*.py') if '_base_' not in p.parts)
-# Those of NASB are tested in tests/test_nasb/test_nasb_configs.py.
-MODEL_CONFIGS = [c for c in CONFIGS if not c.startswith(('configs/pipelines/', 'configs/nasb/'))]
+# How those of NASB are trained is tested in tests/test_nasb/test_nasb_configs.py.
 DETECTORS = [c for c in CONFIGS if c.startswith('configs/detection/')]
 SUPERNETS = [c for c in CONFIGS if c.startswith('configs/supernet/')]
 SEARCHES = [c for c in CONFIGS if c.startswith('configs/search/')]
@@ -26,15 +31,28 @@ FINETUNES = [c for c in CONFIGS if c.startswith('configs/finetune/')]
 #: Large images would take minutes; the network and the loop are what is tested.
 SIZE = 32
 DETECTOR_SIZE = 64
-#: Of many detectors that differ in the backbone's width or the images alone, these are trained in the fast tests.
-TRAINED = ('nasbnn-tiny', 'rtmdet_nasbnn-57m_8xb16-100e_coco-320', 'retinanet_nasbnn-57m_8xb16-100e_coco',
-           'ssd_nasbnn-57m_8xb16-100e_coco', 'faster_rcnn_bireal-r18_1xb16-24e_voc')
+#: Of detectors that differ in the backbone's width or the images alone, these are trained in the fast tests.
+TRAINED = ('rtmdet_nasbnn-tiny_1xb16-9e', 'rtmdet_nasbnn-tiny-distilled', 'retinanet_nasbnn-57m_fpn_8xb16-100e_coco',
+           'ssd_nasbnn-57m_8xb16-100e_coco', 'faster-rcnn_bireal-r18_fpn_1xb16-72e_voc', 'faster-rcnn_nasbnn-tiny')
+#: METHOD_PROCESSESxbBATCH-EPOCHSe_DATA-SIZE; a search has no epochs.
+NAME = re.compile(
+    r'(?P<method>.+?)(_(?P<processes>\d+)xb(?P<batch>\d+)-(?P<epochs>\d+)e)?_(?P<data>[a-z0-9-]+)-(?P<size>\d+)')
 PIPELINES = [c for c in CONFIGS if c.startswith('configs/pipelines/')]
+
+
+@lru_cache(maxsize=None)
+def parsed(path):
+    return Config.fromfile(ROOT / path)
+
+
+def read(path):
+    """The config, parsed once and the caller's own."""
+    return copy.deepcopy(parsed(path))
 
 
 def load(path, data_root, work_dir):
     """The config with a few images of five shapes in place of its own data."""
-    cfg = Config.fromfile(ROOT / path)
+    cfg = read(path)
     cfg.work_dir = str(work_dir)
     cfg.default_hooks.checkpoint = None
     cfg.train_cfg.update(max_epochs=1, val_interval=1)
@@ -49,7 +67,7 @@ def load(path, data_root, work_dir):
                     type='CustomDataset', data_root=str(data_root), data_prefix=f'cls/{split}', indices=4,
                     pipeline=[shrunk(step) for step in with_loading(cfg[name].dataset.pipeline)])
     if path in FINETUNES:
-        arch = Arch.smallest(SPACES['tiny'] if 'imagenet' not in path else SPACES['imagenet'])
+        arch = Arch.smallest(SPACES['tiny'] if 'in1k' not in path else SPACES['imagenet'])
         net = extract_subnet(Supernet(arch.space, len(CLASSES)), arch)
         (work_dir / 'arch.json').write_text(arch.to_json())
         save_subnet(work_dir / 'subnet.pth', net)
@@ -77,13 +95,12 @@ def use_shapes(cfg, name, split, data_root):
     dataset = cfg[name].dataset
     while 'pipeline' not in dataset:
         dataset = dataset.get('dataset') or dataset.datasets[0]
-    if type(cfg.val_evaluator.type) is str and 'Coco' not in cfg.val_evaluator.type:
-        cfg.val_evaluator = dict(type='CocoMetric')
-    cfg.val_evaluator.ann_file = str(data_root / 'annotations/instances_val.json')
+    if cfg.val_evaluator.type == 'VOCMetric':
+        cfg.val_evaluator = dict(type='nasbnn_det.FastCocoMetric')
     cfg.test_evaluator = cfg.val_evaluator
     cfg[name].dataset = dict(
         type='nasbnn_det.ShapesCocoDataset', data_root=str(data_root), data_prefix=dict(img=f'{split}/'),
-        ann_file=f'annotations/instances_{split}.json', test_mode=split == 'val',
+        ann_file=f'annotations/instances_{split}.json', test_mode=split == 'val', indices=4,
         pipeline=[shrunk(step, DETECTOR_SIZE) for step in dataset.pipeline])
 
 
@@ -102,24 +119,57 @@ def shrunk(step, size=SIZE):
     return step
 
 
-@pytest.mark.parametrize('path', [
-    pytest.param(c, marks=pytest.mark.slow) if '-fp_' in c and '57m' not in c and 'tiny' not in c else c
-    for c in MODEL_CONFIGS if c not in FINETUNES])
-def test_model_builds(path):
-    cfg = Config.fromfile(ROOT / path)
-    model = build_model(cfg)
-    if path in DETECTORS:
-        assert total(count_model_ops(model, (64, 64))).ops > 0
+@pytest.mark.parametrize('path', [c for c in CONFIGS if c not in PIPELINES])
+def test_name_and_settings_agree(path):
+    cfg, name = read(path), NAME.fullmatch(Path(path).stem)
+    assert name, 'the name has other fields'
+    if '/search/' in path:
+        size = cfg.train_cfg.input_size
     else:
-        with pytest.raises(ValueError, match='count an architecture'):
-            count_model_ops(model, (64, 64))
+        batch = int(name['processes']) * int(name['batch'])
+        assert cfg.train_cfg.max_epochs == int(name['epochs']) and cfg.train_dataloader.batch_size == int(name['batch'])
+        assert cfg.get('auto_scale_lr', dict(base_batch_size=batch))['base_batch_size'] == batch
+        assert 'auto_scale_lr' in cfg or name['processes'] == '1'
+        size = input_size(cfg) if path in DETECTORS or 'rtmdet' in path or 'retinanet' in path else None
+    assert size is None or int(name['size']) == size[0] or size[0] in (608, 800)
+    # Where a training ends is said once.
+    schedulers = cfg.get('param_scheduler', [])
+    schedulers = schedulers if isinstance(schedulers, list) else [schedulers]
+    assert not [s for s in schedulers if s.get('by_epoch') and {'end', 'T_max'} & set(s)]
+    assert cfg.custom_imports.imports == ['nasbnn_det']
+
+
+def test_number_of_configs():
+    assert len(list((ROOT / 'configs').rglob('*.py'))) <= 100
+
+
+def check_groups(cfg, model, head):
+    """Every parameter is in a group, and the predictors' are in the head alone."""
+    groups = parameter_groups(model)
+    found = {}
+    for name, parameter in model.named_parameters():
+        found.setdefault(groups[id(parameter)], set()).add(name.split('.')[0])
+    assert found['class_predictors'] <= head and found.get('box_predictors', head) <= head
+    assert ('latent' in found) == (cfg.model.get('binarization') != 'float')
+
+
+@pytest.mark.parametrize('path', [c for c in DETECTORS if not any(name in c for name in TRAINED)])
+def test_detector_builds(path):
+    cfg = read(path)
+    if cfg.model.get('teacher_config'):  # is another of these configs
+        cfg.model.pop('teacher_config'), cfg.model.pop('teacher_ckpt')
+        cfg.model.type = 'nasbnn_det.BinaryRTMDet'
+    with torch.device('meta'):
+        check_groups(cfg, build_model(cfg), {'bbox_head', 'rpn_head', 'roi_head'})
 
 
 @pytest.mark.parametrize('path', [
     c if any(name in c for name in TRAINED) else pytest.param(c, marks=pytest.mark.slow) for c in DETECTORS])
-def test_detector_trains_and_predicts(path, tiny_shapes, tmp_path):
+def test_detector_counts_trains_and_predicts(path, tiny_shapes, tmp_path):
     cfg = load(path, tiny_shapes, tmp_path)
     runner = Runner.from_cfg(cfg)
+    assert (total(count_model_ops(runner.model, (64, 64))).bops > 0) == (cfg.model.get('binarization') != 'float')
+    check_groups(cfg, runner.model, {'bbox_head', 'rpn_head', 'roi_head'})
     before = {k: v.clone() for k, v in runner.model.named_parameters()}
     runner.train()
     # A level without a box, as most are on images this small, leaves its part of the head as it was.
@@ -129,48 +179,50 @@ def test_detector_trains_and_predicts(path, tiny_shapes, tmp_path):
     assert 'coco/bbox_mAP' in runner.val_loop.run()
 
 
-def twin_of(path):
-    folder, _, name = path.rpartition('/')
-    head, schedule = name.split('_nasbnn-')
-    return f"{folder}/{head}_nasbnn-{schedule.replace('_', '-fp_', 1)}"
+def binary_of(path):
+    """The config of which a full-precision one is the counterpart."""
+    return re.sub(r'-fp(?=_)', '', path)
 
 
-def test_every_detector_has_its_twin():
-    alone = ('-fp_', '-distilled_', '-4e_', 'coco-tiny-320px', 'reactnet', 'bireal', 'faster_rcnn_nasbnn-tiny')
-    assert not [c for c in DETECTORS if not any(word in c for word in alone) and twin_of(c) not in DETECTORS]
+@pytest.mark.parametrize('path', [c for c in DETECTORS if '-fp_' in c])
+def test_counterparts_have_the_same_parts_and_nothing_binary(path):
+    own, real = read(binary_of(path)), read(path)
+    assert real.model.pop('binarization') == 'float' and own.model == real.model
+    assert input_size(own) == input_size(real) and own.train_cfg == real.train_cfg
+    with torch.device('meta'):
+        models = [build_model(read(p)) for p in (binary_of(path), path)]
+    kinds = [{name: type(m) for name, m in model.named_modules() if isinstance(m, torch.nn.Conv2d)} for model in models]
+    assert kinds[0].keys() == kinds[1].keys()
+    assert BinaryConv2d in kinds[0].values() and BinaryConv2d not in kinds[1].values()
 
 
-@pytest.mark.parametrize('name', [
-    'rtmdet_nasbnn-57m_8xb16-100e_coco-320', 'rtmdet_nasbnn-tiny-wide_1xb4-60e_coco-tiny-train-320',
-    'retinanet_nasbnn-57m_fpn_8xb16-100e_coco-640', 'ssd_nasbnn-57m_1xb16-72e_voc-320',
-    'faster-rcnn_nasbnn-57m_fpn_8xb2-24e_coco-800'])
-def test_twins_have_the_same_parts_and_nothing_binary(name):
-    path, = (c for c in DETECTORS if name in c)
-    own, twin = Config.fromfile(ROOT / path), Config.fromfile(ROOT / twin_of(path))
-    assert input_size(own) == input_size(twin) and own.train_cfg == twin.train_cfg
-    ops, real = (total(count_model_ops(build_model(cfg), (64, 64))) for cfg in (own, twin))
-    assert real.bops == 0 < ops.bops and ops.macs == real.macs
+@pytest.mark.parametrize('path', [c for c in SUPERNETS if c.count('/') == 2])
+def test_supernets_are_counted_by_architecture(path):
+    with torch.device('meta'):
+        check_groups(read(path), build_model(read(path)), {'supernet'})
+    if 'tiny' in path:
+        with pytest.raises(ValueError, match='count an architecture'):
+            count_model_ops(build_model(read(path)), (64, 64))
 
 
 @pytest.mark.parametrize('size, most', [(320, 200e6), (416, 370e6)])
 def test_the_headline_detector_stays_within_its_budget(size, most):
-    path, = (c for c in DETECTORS if f'rtmdet_nasbnn-57m_8xb16-100e_coco-{size}px' in c)
-    cfg = Config.fromfile(ROOT / path)
+    path, = (c for c in DETECTORS if f'rtmdet_nasbnn-57m_8xb16-100e_coco-{size}.' in c)
+    cfg = read(path)
     assert input_size(cfg) == (size, size)
     report = report_model(build_model(cfg), (size, size))
     assert set(report['parts']) == {'backbone', 'neck', 'bbox_head'} and report['ops'] <= most
 
 
-@pytest.mark.parametrize('target', [57, 107, 180])
-def test_shipped_architectures_lie_in_their_window(target):
-    arch = load_arch(ROOT / f'configs/_base_/archs/nasbnn-{target}m.json')
+def test_the_shipped_architecture_lies_in_its_window():
+    arch = load_arch(ROOT / 'configs/_base_/archs/nasbnn-57m.json')
     assert arch.space == SPACES['imagenet']
-    assert target - 2 <= count_ops(arch, (224, 224), 1000).ops / 1e6 <= target
+    assert 55 <= count_ops(arch, (224, 224), 1000).ops / 1e6 <= 57
 
 
 # Of the large supernets, which differ in the data set alone, the fast tests train one.
 @pytest.mark.parametrize('path', [
-    pytest.param(c, marks=pytest.mark.slow) if 'imagenet100' in c or 'imagefolder-224px' in c else c for c in SUPERNETS])
+    pytest.param(c, marks=pytest.mark.slow) if 'imagefolder-224' in c else c for c in SUPERNETS])
 def test_supernet_trains_and_is_validated(path, tiny_shapes, tmp_path):
     cfg = load(path, tiny_shapes, tmp_path)
     cfg.val_cfg.recalibration_batches = 2
@@ -211,7 +263,7 @@ def test_search_runs(path, tiny_shapes, tmp_path):
 
 @pytest.mark.parametrize('path', PIPELINES)
 def test_pipeline_names_existing_tools_and_configs(path):
-    for stage in load_stages(Config.fromfile(ROOT / path).stages):
+    for stage in load_stages(read(path).stages):
         assert (ROOT / stage.tool).is_file()
         named = [arg for arg in stage.args if arg.startswith('configs/')]
         assert all((ROOT / arg).is_file() for arg in named)
@@ -221,6 +273,6 @@ def test_pipeline_names_existing_tools_and_configs(path):
 def test_stages_of_a_pipeline_name_earlier_ones(path, tmp_path):
     (tmp_path / 'last_checkpoint').write_text('epoch_1.pth')
     places = dict(data_root='data', work_dir='work', stage_dir='stage')
-    for stage in load_stages(Config.fromfile(ROOT / path).stages):
+    for stage in load_stages(read(path).stages):
         assert not [part for part in stage.command(places) if '{' in part]
         places[stage.name] = StageFolder(tmp_path)

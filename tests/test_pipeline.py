@@ -1,4 +1,5 @@
 """The pipeline runs real small scripts as stages: order, skipping, continuing after a kill, reports, bad input."""
+import argparse
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from nasbnn_det.pipeline import PipelineError, Stage, load_stages, run_pipeline, write_report
+from nasbnn_det.pipeline import stages as shared
 
 WRITE = '''
 import json, pathlib, sys
@@ -123,3 +125,25 @@ def test_bad_configs_are_refused(rows, message):
 def test_unknown_place_is_refused(root, tmp_path):
     with pytest.raises(PipelineError, match="names 'later', which is no earlier stage; allowed are data_root"):
         run_pipeline([stage('first', 'write.py', '{later}')], root, tmp_path / 'work', '')
+
+
+def test_a_training_without_validation():
+    """The options arrive as None, whatever else is said of the loader, so that MMEngine builds no validation."""
+    mmengine = pytest.importorskip('mmengine')
+    stage = Stage(**shared.train('detector', 'c.py', shared.detector_data(), shared.unvalidated()))
+    command = stage.command(dict(data_root='data', stage_dir='out'))
+    assert command[:3] == ['c.py', '--work-dir', 'out'] and stage.resume
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=mmengine.config.DictAction)
+    options = parser.parse_args(command[3:]).cfg_options
+    loader = dict(dataset=dict(data_root='elsewhere'))
+    cfg = mmengine.Config(dict(
+        train_dataloader=loader, val_dataloader=loader, test_dataloader=loader, val_cfg=dict(), val_evaluator=dict()))
+    cfg.merge_from_dict(options)
+    assert cfg.val_dataloader is cfg.val_cfg is cfg.val_evaluator is None
+    assert cfg.train_dataloader.dataset.data_root == cfg.test_dataloader.dataset.data_root == 'data'
+
+
+def test_later_options_win():
+    assert shared.train('a', 'c.py', dict(x=1, y=1), dict(x=2))['cfg_options'] == dict(x=2, y=1)
+    assert 'cfg_options' not in shared.operations('c.py', 32)

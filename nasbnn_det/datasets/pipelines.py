@@ -1,4 +1,4 @@
-"""Steps that detector configs have in common, by image size: `train_pipeline, test_pipeline = detection_pipelines((320, 320))`."""
+"""Steps that detector configs have in common, by image size."""
 from typing import Any, Dict, List, Tuple
 
 _Pipeline = List[Dict[str, Any]]

@@ -1,52 +1,39 @@
 """MMDetection's RTMDet head on binary towers."""
-from typing import List, Sequence, Tuple
+from typing import Any, List, Sequence, Tuple
 
 from mmdet.models.dense_heads import RTMDetHead
 from mmengine.model import BaseModule, bias_init_with_prob, normal_init
 from torch import Tensor, nn
 
-from ...binary import Binarizes
 from ...registry import MODELS
-from ..layers import build_predictor, build_towers
+from .tower_head import TowerHead
 
 
 @MODELS.register_module()
-class BinaryRTMDetHead(RTMDetHead):
+class BinaryRTMDetHead(TowerHead, RTMDetHead):
     """RTMDet head (arXiv 2212.07784) with towers of binary bricks and 1 x 1 predictors.
 
     All levels share the binary convolutions; batch norms, activations and predictors are each level's own.
-    Assignment, losses and decoding are MMDetection's.
-
-    Args:
-        quant_predictors (bool): 8-bit instead of float weights in the predictors. Defaults to True.
-        binarization (Binarization | str | dict): Of the bricks; 'float' builds the full-precision twin. Defaults to
-            'standardized'.
-        **kwargs: As for :class:`mmdet.models.RTMDetHead`; ``conv_cfg``, ``norm_cfg`` and ``act_cfg`` have no
-            meaning here.
+    Assignment, losses and decoding are MMDetection's. Arguments are those of :class:`TowerHead` and
+    :class:`mmdet.models.RTMDetHead`.
 
     Raises:
-        ValueError: If an objectness branch is asked for, or the binarization is unknown.
+        ValueError: If an objectness branch is asked for.
     """
 
-    def __init__(self, *args, quant_predictors: bool = True, binarization: Binarizes = 'standardized', **kwargs) -> None:
-        self.quant_predictors = quant_predictors
-        self.binarization = binarization
-        kwargs.setdefault('init_cfg', None)  # the stock head's names layers that are not here
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         if kwargs.setdefault('with_objectness', False):
             raise ValueError('BinaryRTMDetHead has no objectness branch; with_objectness must be False')
         super().__init__(*args, **kwargs)
 
     def _init_layers(self) -> None:
         """Builds a tower per branch and level, and the predictors."""
-        levels = len(self.prior_generator.strides)
-        tower = (self.in_channels, self.feat_channels, self.stacked_convs, levels, self.binarization)
-        self.cls_towers = build_towers(*tower)
-        self.reg_towers = build_towers(*tower)
-        width = self.feat_channels if self.stacked_convs else self.in_channels
+        place, levels = (self.in_channels, self.stacked_convs), len(self.prior_generator.strides)
+        self.cls_towers = self._towers(*place, levels)
+        self.reg_towers = self._towers(*place, levels)
         outputs = self.num_base_priors * self.cls_out_channels, self.num_base_priors * 4
         self.rtm_cls, self.rtm_reg = (
-            nn.ModuleList(build_predictor(width, out, self.quant_predictors) for _ in range(levels))
-            for out in outputs)
+            nn.ModuleList(self._predictor(*place, out) for _ in range(levels)) for out in outputs)
 
     def init_weights(self) -> None:
         """Predictors start small, classification at a prior of 0.01; bricks keep their own initialisation, or
