@@ -34,9 +34,8 @@ def count(config: Path) -> Dict[str, Any]:
 def row(config: Path, folder: Path) -> str:
     report = count(config)
     name, (height, width), params = config.relative_to(folder), report['input_size'], report['params']
-    head, _, rest = config.name.partition('_nasbnn')
-    method, _, schedule = rest.partition('_')
-    twin = config.with_name(f'{head}_nasbnn{method}-fp_{schedule}')
+    method, backbone, schedule = config.name.split('_', 2)
+    twin = config.with_name(f'{method}_{backbone}-fp_{schedule}')
     twin_ops = f"{count(twin)['ops'] / 1e6:,.0f}" if twin.is_file() else ''
     sizes = ' | '.join([f"{params['1bit'] / 1e6:.2f}", f"{params['8bit'] / 1e6:.3f}", f"{params['32bit'] / 1e6:.3f}",
                         f"{report['packed_bytes'] / 1e6:.2f}"])
