@@ -5,17 +5,15 @@
 import argparse
 import json
 import platform
-import sys
 import time
-from importlib.machinery import ExtensionFileLoader
+from importlib.machinery import ExtensionFileLoader, SourceFileLoader
 from pathlib import Path
 
 import torch
 from mmcv import _ext
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from mmcv_torchvision_ops import operators  # noqa: E402
+# The file beside this one, whatever is installed.
+operators = SourceFileLoader('operators', f'{Path(__file__).parent}/mmcv_torchvision_ops/operators.py').load_module()
 
 
 def made_calls() -> dict:

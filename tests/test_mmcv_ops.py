@@ -49,13 +49,15 @@ def test_some_records_have_ties():
     assert any(len(case['scores'].unique()) < len(case['scores']) for name, case in CASES.items() if name.startswith('nms_'))
 
 
+@pytest.mark.parametrize('table', [True, False])
 @cases('softnms')
-def test_soft_nms(name):
+def test_soft_nms(name, table, monkeypatch):
     _, number, method = name.split('_')
     case, expected = CASES[f'nms_{number}'], CASES[name]
+    monkeypatch.setattr(ops, '_TABLE_BOXES', 2000 if table else -1)
     dets = torch.zeros(len(case['boxes']), 5)
-    kept = ops.softnms(case['boxes'], case['scores'], dets, iou_threshold=case['threshold'].item(), sigma=0.5, min_score=0.05,
-                       method=int(method), offset=case['offset'].item())
+    kept = ops.softnms(case['boxes'], case['scores'], dets, iou_threshold=case['threshold'].item(), sigma=0.5,
+                       min_score=0.05, method=int(method), offset=case['offset'].item())
     assert torch.equal(kept, expected['kept']) and torch.equal(dets[:len(kept), :4], case['boxes'][kept])
     torch.testing.assert_close(dets[:len(kept), 4], expected['scores'], rtol=1e-6, atol=0, equal_nan=True)
 

@@ -12,6 +12,8 @@ import torch
 import torchvision
 from torch import Tensor
 
+_TABLE_BOXES = 2000
+
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Tensor:
     """Non-maximum suppression.
@@ -51,42 +53,45 @@ def softnms(boxes: Tensor, scores: Tensor, dets: Tensor, iou_threshold: float, s
     Returns:
         Tensor: Indices of the kept boxes, of shape (K, ).
     """
-    # A row per value, so that one indexing moves a box with all that belongs to it.
-    table = np.empty((6, len(boxes)), np.float32)
-    table[:4] = boxes.detach().numpy().T
-    table[4] = scores.detach().numpy()
-    table[5] = (table[2] - table[0] + offset) * (table[3] - table[1] + offset)
-    indices = np.arange(len(boxes))
-    threshold, count, done = np.float32(iou_threshold), len(boxes), 0
-    while done < count:
-        left_scores = table[4, done:count]
-        # Two boxes without area have IoU 0/0, which makes a score NaN: larger than none, and taken when it comes first.
-        best = done if np.isnan(left_scores[0]) else done + int(np.nanargmax(left_scores))
-        table[:, [done, best]] = table[:, [best, done]]
-        indices[[done, best]] = indices[[best, done]]
-        x1, y1, x2, y2, _, area = table[:, done]
-        rest = table[:, done + 1:count]
-        width = np.maximum(np.minimum(rest[2], x2) - np.maximum(rest[0], x1) + offset, 0)
-        height = np.maximum(np.minimum(rest[3], y2) - np.maximum(rest[1], y1) + offset, 0)
+    x1, y1, x2, y2 = boxes.detach().numpy().T.copy()
+    areas = (x2 - x1 + offset) * (y2 - y1 + offset)
+    values, number = scores.detach().numpy().copy(), len(boxes)
+
+    def factors(box: Any) -> np.ndarray:
+        """By what one box, or each of many (N, 1), multiplies the score of every box."""
+        width = np.maximum(np.minimum(x2[box], x2) - np.maximum(x1[box], x1) + offset, 0)
+        height = np.maximum(np.minimum(y2[box], y2) - np.maximum(y1[box], y1) + offset, 0)
         inside = width * height
         with np.errstate(divide='ignore', invalid='ignore'):
-            iou = inside / (area + rest[5] - inside)
+            iou = inside / (areas[box] + areas - inside)
         if method == 2:
-            rest[4] *= np.exp(-(iou * iou) / np.float32(sigma))
-        else:
-            near = iou >= threshold
-            rest[4, near] *= 1 - iou[near] if method == 1 else np.float32(0)
-        live = ~(rest[4] < min_score)
-        left = int(live.sum())
-        if left < live.size:
+            return np.exp(-(iou * iou) / np.float32(sigma))
+        return np.where(iou >= np.float32(iou_threshold), 1 - iou if method == 1 else np.float32(0), np.float32(1))
+
+    # All at once is faster, as long as it is small.
+    table = factors(np.arange(number)[:, None]) if number <= _TABLE_BOXES else None
+    order, count, done = np.arange(number), number, 0
+    while done < count:
+        left = order[done:count]
+        current = values[left]
+        best = int(current.argmax())
+        if np.isnan(current[best]):
+            # Of two boxes without area, whose IoU is 0/0. It is larger than none, and taken when it comes first.
+            best = 0 if np.isnan(current[0]) else int(np.nanargmax(current))
+        left[[0, best]] = left[[best, 0]]
+        rest = left[1:]
+        current = values[rest] * (factors(left[0]) if table is None else table[left[0]])[rest]
+        values[rest] = current
+        done += 1
+        dropped = current < min_score
+        if dropped.any():
             # Each gap is filled by the last box that is still there.
-            gaps, last = np.flatnonzero(~live[:left]), left + np.flatnonzero(live[left:])[::-1]
-            rest[:, gaps] = rest[:, last]
-            moved = indices[done + 1:count]
-            moved[gaps] = moved[last]
-        done, count = done + 1, done + 1 + left
-    dets[:count] = torch.from_numpy(table[:5, :count].T.copy())
-    return torch.from_numpy(indices[:count].copy())
+            kept = len(rest) - int(dropped.sum())
+            rest[:kept][dropped[:kept]] = rest[kept:][~dropped[kept:]][::-1]
+            count = done + kept
+    indices = torch.from_numpy(order[:count].copy())
+    dets[:count] = torch.cat([boxes[indices], torch.from_numpy(values)[indices, None]], 1)
+    return indices
 
 
 def _check_average(pool_mode: int) -> None:
