@@ -4,6 +4,7 @@ MMEngine 0.10 reads checkpoints by torch's defaults, which since torch 2.6 refus
 ``--resume`` ends in torch's error. Nothing here lets a file run code.
 """
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ def _history_classes() -> list:
         from mmengine.logging.history_buffer import HistoryBuffer
     except ImportError:
         return []
-    multiarray = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
+    multiarray = import_module('numpy._core.multiarray' if hasattr(np, '_core') else 'numpy.core.multiarray')
 
     def method(owner: Any, name: str) -> Any:
         # The history pickles its methods by getattr; nothing else may be reached that way.

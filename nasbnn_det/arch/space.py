@@ -93,7 +93,8 @@ class SearchSpace:
         try:
             if any(len(row) != 6 for row in table):
                 raise TypeError
-            stages = tuple(StageSpec(*(tuple(x) for x in row[:5]), row[5]) for row in table)
+            stages = tuple(StageSpec(tuple(row[0]), tuple(row[1]), tuple(row[2]), tuple(row[3]), tuple(row[4]), row[5])
+                           for row in table)
         except (TypeError, IndexError) as error:
             raise ValueError('a space is a list of rows (channels, depths, kernels, groups1, groups2, stride), '
                              f'five lists and a number; got {table!r}') from error

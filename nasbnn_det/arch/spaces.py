@@ -6,7 +6,7 @@ from typing import Any, Dict, Sequence, Union
 from .space import SearchSpace
 
 # Columns: channels, depths, kernels, groups1, groups2, stride.
-_TABLES = {
+_TABLES: Dict[str, Sequence[Sequence[Any]]] = {
     # arXiv 2408.15484, Sec. 4, for 224 px.
     'imagenet': [
         ((24, 32, 48), (1, ), (3, ), (1, ), (1, ), 2),

@@ -28,7 +28,8 @@ def hold_out(root: Path, per_class: int, rng: np.random.Generator) -> Tuple[List
     if not classes or per_class < 1:
         raise ValueError(f"'{root}' has {len(classes)} folders and {per_class} images are to be held out of each; at "
                          'least one of both is needed')
-    kept, held = [], []
+    kept: List[str] = []
+    held: List[str] = []
     for label, folder in enumerate(classes):
         names = sorted(p.relative_to(root).as_posix() for p in folder.rglob('*') if p.suffix.lower() in _IMAGES)
         if len(names) <= per_class:

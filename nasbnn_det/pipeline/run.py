@@ -92,6 +92,7 @@ def _execute(command: List[str], root: Path, log: Path, title: str) -> float:
                                    errors='replace', env={**os.environ, 'PYTHONUNBUFFERED': '1'})
         last = ''
         try:
+            assert process.stdout is not None
             for line in process.stdout:
                 file.write(line)
                 file.flush()

@@ -80,7 +80,7 @@ def load_stages(rows: Optional[Sequence[Dict[str, Any]]]) -> List[Stage]:
     """
     if not rows:
         raise PipelineError('a pipeline config needs a list named stages, each with at least name and tool')
-    stages = []
+    stages: List[Stage] = []
     for row in rows:
         row = dict(row)
         unknown, missing = set(row) - _ALLOWED, {'name', 'tool'} - set(row)

@@ -77,7 +77,8 @@ class Evolution:
         Raises:
             InfeasibleWindowError: If no architecture lies in the window, or none that was drawn keeps the limits.
         """
-        cfg, new = self.config, {}
+        cfg = self.config
+        new: Dict[Arch, None] = {}
         self._nearest: Dict[str, float] = {}
         if self.generation == 0:
             self._fill(new, cfg.num_random, lambda: sample_in_window(self.space, self.window, self.count, self.rng))

@@ -161,7 +161,7 @@ def sample_in_window(space: SearchSpace, window: OpsWindow, count: Callable[[Arc
                 return arch
             if best is None or window.distance(ops) < window.distance(best):
                 best = ops
-        nearest = best
+        nearest = nearest if best is None else best
     raise InfeasibleWindowError(
         f"no architecture of space '{space.name}' was found with OPs in the window {window}; the nearest has "
         f'{nearest / 1e6:.2f}M, and the space reaches from {smallest / 1e6:.2f}M to {biggest / 1e6:.2f}M')
