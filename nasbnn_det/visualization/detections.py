@@ -17,7 +17,8 @@ _SIZE = 11  # of the names' letters, in pixels
 def _font() -> Any:
     """DejaVu Sans, which matplotlib brings and which has most alphabets; else Pillow's own, of Latin letters."""
     package = find_spec('matplotlib')
-    file = Path(package.origin).with_name('mpl-data') / 'fonts' / 'ttf' / 'DejaVuSans.ttf' if package and package.origin else None
+    folder = Path(package.origin).with_name('mpl-data') if package and package.origin else None
+    file = folder / 'fonts' / 'ttf' / 'DejaVuSans.ttf' if folder else None
     return ImageFont.truetype(str(file), _SIZE) if file and file.is_file() else ImageFont.load_default(_SIZE)
 
 
