@@ -4,11 +4,16 @@ The core (``binary``, ``arch``, ``supernet``, the evolution in ``search``) needs
 Where MMEngine is installed, importing this package also makes the names ``nasbnn_det.X`` known to
 MMEngine's registries, so that ``custom_imports = dict(imports=['nasbnn_det'])`` is all a config needs.
 """
-import importlib.util
+import warnings
 
 from .version import __version__
 
-if importlib.util.find_spec('mmengine') is not None:
+try:
+    import mmengine  # noqa: F401
+except Exception as error:  # where it is there and fails, as without a home folder, the packed runtime still works
+    if not isinstance(error, ModuleNotFoundError) or error.name != 'mmengine':
+        warnings.warn(f"MMEngine can't be imported, so configs don't find the names of nasbnn_det: {error}", stacklevel=2)
+else:
     from . import registry  # noqa: F401
 
 __all__ = ['__version__']

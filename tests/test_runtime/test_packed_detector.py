@@ -120,7 +120,8 @@ class Refuse:
 
 ROOMS = ('', 'apis', 'binary', 'files', 'identity', 'image_files', 'runtime', 'version')
 sys.meta_path.insert(0, Refuse())
-sys.modules['mmengine'] = None
+if sys.argv[4] == 'absent':
+    sys.modules['mmengine'] = None
 import numpy as np
 from nasbnn_det.apis import PackedDetector
 detector = PackedDetector(sys.argv[1])
@@ -132,11 +133,13 @@ print(len(found.scores))
 '''
 
 
-def test_it_runs_without_mmdetection_and_draws(trained, tiny_shapes, tmp_path):
+@pytest.mark.parametrize('mmengine', ['absent', 'broken'])
+def test_it_runs_without_mmdetection_and_draws(trained, tiny_shapes, tmp_path, mmengine):
     image, out = shapes_images(tiny_shapes)[0], tmp_path / 'drawn.png'
-    command = [sys.executable, '-c', _ALONE, trained[2] / 'd.safetensors', image, out]
+    command = [sys.executable, '-c', _ALONE, trained[2] / 'd.safetensors', image, out, mmengine]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    assert ("MMEngine can't be imported" in done.stderr) == (mmengine == 'broken')
     assert int(done.stdout) == len(PackedDetector(trained[2] / 'd.safetensors')(image).scores) > 0
     assert not np.array_equal(cv2.imread(str(out)), cv2.imread(str(image)))
 
