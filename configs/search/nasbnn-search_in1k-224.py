@@ -11,7 +11,5 @@ train_cfg = dict(
     evolution=dict(num_random=512, num_mutants=128, num_crossovers=128, generations=20, mutation_probability=0.2,
                    bucket=2e6),
     seed=0)
-# A process that is done waits for the slowest one's share of a generation: hours, not NCCL's ten minutes.
-env_cfg = dict(dist_cfg=dict(backend='nccl', timeout=4 * 3600))
 # Recalibration sees what the network will see: no augmentation.
 train_dataloader = dict(batch_size=2048, dataset=dict(pipeline=_base_.test_pipeline))

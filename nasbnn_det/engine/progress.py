@@ -33,7 +33,7 @@ class SearchProgress:
         """A candidate was scored here, while other processes scored ``number - 1`` more."""
         self.done = min(self.done + number, self.total)
         self.best = score if self.best is None else max(self.best, score)
-        self.bar.set_postfix(best=f'{self.best:.2f}')
+        self.bar.set_postfix(best=f'{self.best:.6g}')
         self.bar.update(self.done - self.bar.n)
         if time.time() - self.reported >= self.interval:
             self.report()
@@ -49,7 +49,7 @@ class SearchProgress:
         rate = (self.done - self.before) / max(self.reported - self.start, 1e-9)
         left = (self.total - self.done) / rate if rate else float('nan')
         self.logger.info(f'search: {self.done} of at most {self.total} candidates, {rate:.2f} a second, at most '
-                         f'{left / 60:.1f} min left, best {self.best:.2f}')
+                         f'{left / 60:.1f} min left, best {self.best:.6g}')
         self.visualizer.add_scalars({
             'search/candidates_per_second': rate,
             'search/minutes_left': left / 60,

@@ -1,10 +1,23 @@
 """Work shared by the processes of a distributed run. With one process everything here is a plain loop."""
-from typing import Any, Callable, List, Sequence, TypeVar
+from datetime import timedelta
+from typing import Any, Callable, List, Sequence, Tuple, TypeVar
 
+import torch.distributed as dist
 from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, get_world_size
 
 _Item = TypeVar('_Item')
 _Result = TypeVar('_Result')
+
+#: How long a process waits for the others. A generation of a search may take hours; NCCL would give up after ten minutes.
+_PATIENCE = timedelta(days=7)
+_groups: List[Tuple[Any, Any]] = []
+
+
+def _patient_group() -> Any:
+    """All processes, over gloo: Python objects need no GPU, and no other collective waits with them."""
+    if not _groups or _groups[0][0] is not dist.group.WORLD:
+        _groups[:] = [(dist.group.WORLD, dist.new_group(backend='gloo', timeout=_PATIENCE))]
+    return _groups[0][1]
 
 
 def map_over_ranks(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> List[_Result]:
@@ -23,12 +36,13 @@ def map_over_ranks(function: Callable[[_Item], _Result], items: Sequence[_Item])
     rank, world = get_rank(), get_world_size()
     if world == 1:
         return [function(item) for item in items]
+    group = _patient_group()
     done, failure, error = [], '', None
     try:
         done = [function(item) for item in items[rank::world]]
     except Exception as caught:  # the others must not wait forever
         failure, error = f'process {rank}: {caught}', caught
-    shares = all_gather_object((failure, done))
+    shares = all_gather_object((failure, done), group)
     failures = [text for text, _ in shares if text]
     if error is not None:
         raise error
@@ -44,13 +58,16 @@ def from_main(make: Callable[[], Any]) -> Any:
         Exception: In the main process, what the function raised.
         SystemExit: In the others then; the main process says why.
     """
+    if get_world_size() == 1:
+        return make()
+    group = _patient_group()
     box, error = [None, False], None
     if get_rank() == 0:
         try:
             box[0] = make()
         except Exception as caught:  # the others must not wait forever
             box[1], error = True, caught
-    broadcast_object_list(box)
+    broadcast_object_list(box, group=group)
     if error is not None:
         raise error
     if box[1]:

@@ -1,7 +1,6 @@
 """NASB (arXiv 2008.03515): which small graph of binary operations best stands in for each convolution of a ResNet.
 
-A documented interpretation, docs/nasb.md. The core needs torch and numpy alone; ``loop.py``, ``halves.py`` and
-``optim.py`` are the MMEngine side.
+A documented interpretation, docs/nasb.md. This needs torch and numpy alone; the MMEngine side is in ``engine/``.
 """
 from .cell import Cell, CellSpace, Edge
 from .choose import choose_cells

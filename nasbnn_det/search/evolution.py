@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, Sequence
 import numpy as np
 
 from ..arch import Arch, FrontEntry, SearchSpace
-from .limits import Limit
+from .constraints import Constraint
 from .sampling import InfeasibleWindowError, OpsWindow, crossover, mutate, sample_in_window
 
 
@@ -51,7 +51,7 @@ class Evolution:
         count (Callable): ``count(arch)`` gives OPs.
         config (EvolutionConfig): Sizes.
         seed (int): Seed of all draws. Defaults to 0.
-        limits (Sequence[Limit]): Further upper bounds a candidate must keep. Defaults to none.
+        constraints (Sequence[Constraint]): Further upper bounds a candidate must keep. Defaults to none.
     """
 
     #: Draws in a row without a new candidate before a generation is taken as it is: in a small space or a narrow
@@ -59,9 +59,9 @@ class Evolution:
     _misses = 200
 
     def __init__(self, space: SearchSpace, window: OpsWindow, count: Callable[[Arch], float],
-                 config: EvolutionConfig = EvolutionConfig(), seed: int = 0, limits: Sequence[Limit] = ()) -> None:
+                 config: EvolutionConfig = EvolutionConfig(), seed: int = 0, constraints: Sequence[Constraint] = ()) -> None:
         self.space, self.window, self.count, self.config = space, window, count, config
-        self.limits = tuple(limits)
+        self.constraints = tuple(constraints)
         self.rng = np.random.default_rng(seed)
         self.generation = 0
         self.visited: Dict[Arch, FrontEntry] = {}
@@ -75,7 +75,7 @@ class Evolution:
         """Candidates of the current generation: legal, in the window, none seen before, none twice.
 
         Raises:
-            InfeasibleWindowError: If no architecture lies in the window, or none that was drawn keeps the limits.
+            InfeasibleWindowError: If no architecture lies in the window, or none that was drawn keeps the constraints.
         """
         cfg = self.config
         new: Dict[Arch, None] = {}
@@ -88,20 +88,20 @@ class Evolution:
             self._fill(new, cfg.num_crossovers,
                        lambda: crossover(self._pick(parents), self._pick(parents), self.rng))
         if self.generation == 0 and not new:
-            found = ', '.join(f'{limit.name} at most {limit.most:g} (smallest drawn: {self._nearest[limit.name]:g})'
-                              for limit in self.limits if limit.name in self._nearest)
+            found = ', '.join(f'{bound.name} at most {bound.most:g} (smallest drawn: {self._nearest[bound.name]:g})'
+                              for bound in self.constraints if bound.name in self._nearest)
             raise InfeasibleWindowError(f'no architecture with {self.window} OPs was found that keeps {found}; raise a '
-                                        'limit or move the window')
+                                        'constraint or move the window')
         return list(new)
 
     def _allowed(self, arch: Arch) -> bool:
-        """Whether a new candidate keeps the window and all limits."""
+        """Whether a new candidate keeps the window and all constraints."""
         if self.count(arch) not in self.window:
             return False
-        for limit in self.limits:
-            value = limit.measure(arch)
-            self._nearest[limit.name] = min(value, self._nearest.get(limit.name, value))
-            if value > limit.most:
+        for constraint in self.constraints:
+            value = constraint.measure(arch)
+            self._nearest[constraint.name] = min(value, self._nearest.get(constraint.name, value))
+            if value > constraint.most:
                 return False
         return True
 

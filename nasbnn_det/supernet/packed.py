@@ -110,10 +110,19 @@ class _Memory:
 _Moments = Tuple[int, Tensor, Tensor]
 
 
+#: Images whose map is held in double precision at a time: of 2,048 at 224 px it would be 10 GB, and its square as much.
+_CHUNK = 64
+
+
 def _moments_of_real(layer: PackedLayer, x: Tensor) -> _Moments:
-    """Of what a layer with real weights gives."""
-    y = layer.convolve(x).double()
-    return y.numel() // y.shape[1], y.sum((0, 2, 3)), y.square().sum((0, 2, 3))
+    """Of what a layer with real weights gives, summed over a few images at a time."""
+    count, sums, squares = 0, 0, 0
+    for chunk in x.split(_CHUNK):
+        y = layer.convolve(chunk).double()
+        count += y.numel() // y.shape[1]
+        sums = sums + y.sum((0, 2, 3))
+        squares = squares + y.square().sum((0, 2, 3))
+    return count, sums, squares
 
 
 def _run_on(x: Tensor, layer: PackedLayer, next_layer: PackedLayer, memory: _Memory) -> Tuple[Tensor, _Moments]:

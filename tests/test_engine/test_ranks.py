@@ -7,43 +7,20 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.multiprocessing as mp
 
 pytest.importorskip('mmpretrain')
 
 from mmengine.optim import OptimWrapper  # noqa: E402
+from two_processes import KeepsGradients, in_two_processes, one_thread  # noqa: E402, F401
 
-from nasbnn_det.engine.evaluation.loading import whole_dataloader  # noqa: E402
+from nasbnn_det.engine.evaluation.loading import decoding_loader, draw_batches  # noqa: E402
 from nasbnn_det.engine.ranks import from_main, map_over_ranks  # noqa: E402
-from nasbnn_det.models.classifiers import SupernetClassifier, SupernetDistributedDataParallel  # noqa: E402
+from nasbnn_det.models.classifiers import SupernetClassifier  # noqa: E402
+from nasbnn_det.models.distributed import SupernetDistributedDataParallel  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 SPACE = [[[4, 8], [1], [3], [1], [1], 2], [[8, 12, 16], [1, 2], [3, 5], [1, 2], [1], 2],
          [[16, 24], [1, 2], [3], [2, 4], [1], 2]]
-
-
-def in_two_processes(function, tmp_path, *args):
-    """Runs ``function(rank, *args)`` in two gloo processes; gives what each returned."""
-    mp.start_processes(_entry, (function, str(tmp_path), args), nprocs=2, start_method='spawn')
-    return [torch.load(tmp_path / f'result{rank}.pt', weights_only=True) for rank in range(2)]
-
-
-def _entry(rank, function, folder, args):
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group('gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=2)
-    try:
-        torch.save(function(rank, *args), f'{folder}/result{rank}.pt')
-    finally:
-        torch.distributed.destroy_process_group()
-
-
-@pytest.fixture
-def one_thread():
-    """As many threads as the two processes have: rounding depends on how a sum is split."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def build_model(**kwargs):
@@ -63,14 +40,6 @@ def make_batch(half=None):
     return dict(inputs=[images[i] for i in chosen], data_samples=[DataSample().set_gt_label(i % 3) for i in chosen])
 
 
-class KeepsGradients(torch.optim.SGD):
-    """Copies the gradients it is given before they are zeroed."""
-
-    def step(self, closure=None):
-        self.seen = [None if p.grad is None else p.grad.clone() for g in self.param_groups for p in g['params']]
-        super().step(closure)
-
-
 def step_gradients(model, data):
     """Gradients of one training step, by parameter; the wrapped model if there is one."""
     inner = getattr(model, 'module', model)
@@ -88,7 +57,7 @@ def train_half(rank, kwargs):
     return step_gradients(model, make_batch(rank)), model.module.state_dict()
 
 
-def test_a_distributed_step_averages_the_gradients_of_the_halves(tmp_path, one_thread):
+def test_a_distributed_step_averages_the_gradients_of_the_halves(tmp_path, one_thread):  # noqa: F811
     (first, weights), (second, others) = in_two_processes(train_half, tmp_path, {})
     alone = [step_gradients(build_model(), make_batch(half)) for half in range(2)]
     compared = 0
@@ -106,7 +75,7 @@ def test_a_distributed_step_averages_the_gradients_of_the_halves(tmp_path, one_t
     assert all(torch.equal(weights[name], others[name]) for name in trained)
 
 
-def test_synchronised_batch_norm_is_that_of_the_whole_batch(tmp_path, one_thread):
+def test_synchronised_batch_norm_is_that_of_the_whole_batch(tmp_path, one_thread):  # noqa: F811
     (gradients, weights), _ = in_two_processes(train_half, tmp_path, dict(sync_bn=True))
     model = build_model()
     expected = step_gradients(model, make_batch())
@@ -142,7 +111,9 @@ def use_helpers(rank):
     from mmengine.dataset import DefaultSampler
     dataset = list(range(11))
     own = torch.utils.data.DataLoader(dataset, batch_size=4, sampler=DefaultSampler(dataset, shuffle=False))
-    for name, loader in (('own', own), ('whole', whole_dataloader(own)), ('shuffled', whole_dataloader(own, 3))):
+    drawn = [i for batch in draw_batches(11, 4, 2, seed=3) for i in batch]
+    for name, loader in (('own', own), ('whole', decoding_loader(own, range(11))),
+                         ('shuffled', decoding_loader(own, drawn))):
         found[name] = [int(i) for batch in loader for i in batch]
     return found
 

@@ -12,6 +12,7 @@ from typing import Callable, List
 
 import torch
 from mmengine.evaluator import Evaluator
+from mmengine.logging import MMLogger
 from mmpretrain.datasets import CustomDataset
 from mmpretrain.evaluation import Accuracy
 from mmpretrain.models import ClsDataPreprocessor
@@ -66,6 +67,7 @@ def seconds(run: Callable[[], None]) -> float:
 
 def main() -> None:
     args = parse_args()
+    MMLogger.get_instance('benchmark', log_level='WARNING')  # prints nothing beside the result
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     arch = read_arch(args.arch)
@@ -76,8 +78,8 @@ def main() -> None:
     evaluate = SubnetEvaluator(preprocess, loaders[0], args.batches, loaders[1], Evaluator(Accuracy(topk=(1, ))),
                                prepare=PackedInferenceSubnet if args.packed else InferenceSubnet)
     supernet = Supernet(arch.space, classes).eval()
-    evaluate(extract_subnet(supernet, arch))  # loads and keeps the images
-    images = [*evaluate.recalibration_batches, *(batch for batch, _ in evaluate.validation_batches)]
+    evaluate(extract_subnet(supernet, arch))
+    images = [*evaluate.recalibration_batches(), *(batch for batch, _ in evaluate.validation_batches())]
     resnet = resnet18(num_classes=classes).eval()
 
     @torch.inference_mode()

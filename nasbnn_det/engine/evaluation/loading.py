@@ -1,34 +1,54 @@
-"""Data loaders that give every process the same images, all of them, once each."""
+"""Which images of a data set are looked at, and loaders that decode them: the same in every process, once each."""
 from functools import partial
-from typing import Optional
+from itertools import islice
+from typing import List, Sequence
 
 import torch
 from mmengine.dataset import worker_init_fn
-from torch.utils.data import DataLoader, RandomSampler, SequentialSampler
+from torch.utils.data import DataLoader, RandomSampler
+
+#: Images that a worker decodes at a time. The batches of a recalibration are ten times larger, and every worker keeps two.
+_CHUNK = 256
 
 
-def whole_dataloader(dataloader: DataLoader, shuffle_seed: Optional[int] = None) -> DataLoader:
-    """A loader of the same data set that no process shares with others.
-
-    A distributed run's own loader gives each process a part and repeats images to make the parts equal; a candidate of
-    a search is evaluated by one process, on all images.
+def draw_batches(length: int, batch_size: int, batches: int, seed: int) -> List[List[int]]:
+    """Draws batches of images as a shuffled loader does, pass after pass.
 
     Args:
-        dataloader (DataLoader): Its data set, batch size, collation and number of workers are taken.
-        shuffle_seed (int, optional): Order of the images, and seed of the workers' random augmentation; a last batch
-            that is not full is then left out. In the data set's order, all of them, if not given.
+        length (int): Images of the data set.
+        batch_size (int): Images a batch.
+        batches (int): How many are drawn.
+        seed (int): Of the order.
 
     Returns:
-        DataLoader: The same images in the same order in every process, however many there are. Without workers, random
-        augmentation draws from the process's own generators; a search's pipelines should have none.
+        list[list[int]]: Indices; all batches have the same length, ``batch_size`` or the whole data set where that is
+        smaller. (Batch norm would give a small last batch the weight of a full one.)
     """
-    generator = torch.Generator().manual_seed(shuffle_seed or 0)
-    dataset = dataloader.dataset
-    sampler = SequentialSampler(dataset) if shuffle_seed is None else RandomSampler(dataset, generator=generator)
-    workers = dataloader.num_workers
-    init = partial(worker_init_fn, num_workers=workers, rank=0, seed=shuffle_seed or 0) if workers else None
-    # Batch norm would give a small last batch the weight of a full one.
-    drop_last = shuffle_seed is not None and len(dataset) >= dataloader.batch_size
+    generator = torch.Generator().manual_seed(seed)
+    numbers = range(length)
+    loader = DataLoader(
+        numbers, batch_size, sampler=RandomSampler(numbers, generator=generator), drop_last=length >= batch_size,
+        collate_fn=list, generator=generator)
+    drawn: List[List[int]] = []
+    while len(drawn) < batches:
+        drawn.extend(islice(loader, batches - len(drawn)))
+    return drawn
+
+
+def decoding_loader(dataloader: DataLoader, indices: Sequence[int], seed: int = 0) -> DataLoader:
+    """A loader of some images of a data set, in a given order, that no process shares with others.
+
+    A distributed run's own loader gives each process a part and repeats images to make the parts equal.
+
+    Args:
+        dataloader (DataLoader): Its data set, collation and number of workers are taken.
+        indices (Sequence[int]): The images; one that stands there twice is loaded twice.
+        seed (int): Of the workers' random augmentation. Without workers that draws from the process's own generators; a
+            search's pipelines should have none. Defaults to 0.
+    """
+    size, workers = min(dataloader.batch_size, _CHUNK), dataloader.num_workers
+    chunks = [list(indices[i:i + size]) for i in range(0, len(indices), size)]
+    init = partial(worker_init_fn, num_workers=workers, rank=0, seed=seed) if workers else None
     return DataLoader(
-        dataset, batch_size=dataloader.batch_size, sampler=sampler, num_workers=workers, drop_last=drop_last,
-        collate_fn=dataloader.collate_fn, worker_init_fn=init, generator=generator)
+        dataloader.dataset, batch_sampler=chunks, num_workers=workers, collate_fn=dataloader.collate_fn,
+        worker_init_fn=init, generator=torch.Generator().manual_seed(seed))

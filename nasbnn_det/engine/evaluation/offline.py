@@ -5,6 +5,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from ...evaluation.top_k import check_top_k
+from .from_runner import runner_subnet_evaluator
 from .subnet_evaluator import SubnetEvaluator
 
 
@@ -30,5 +31,4 @@ def build_subnet_evaluator(config: Union[str, Config], work_dir: str, batches: i
         cfg.train_dataloader.dataset.pipeline = cfg.val_dataloader.dataset.pipeline
     runner = Runner.from_cfg(cfg)
     loop = runner.val_loop
-    return SubnetEvaluator(runner.model.data_preprocessor, runner.train_dataloader, batches, loop.dataloader,
-                           loop.evaluator)
+    return runner_subnet_evaluator(runner, runner.train_dataloader, batches, loop.dataloader, loop.evaluator)

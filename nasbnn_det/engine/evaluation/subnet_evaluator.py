@@ -1,5 +1,5 @@
 """Scoring a subnet: recalibrate its batch norms, run it over the validation images, ask the evaluator."""
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import torch
 from mmengine.evaluator import Evaluator
@@ -8,37 +8,37 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ...supernet import InferenceSubnet, Subnet
-from .loading import whole_dataloader
-
-_Batch = Tuple[Tensor, List[DataSample]]
+from .loading import draw_batches
+from .stored_images import ImageCache, store_images
 
 
 class SubnetEvaluator:
     """Evaluates one subnet after another on the same images, in this process alone.
 
-    The batches are loaded and preprocessed once and kept, as far as they fit into ``cache_bytes``; beyond that
-    the data loader is iterated anew for each subnet (it is never rebuilt). In a distributed run every process has all
-    images, none twice, so that a score does not depend on the number of processes.
+    No image is decoded twice: they are kept as they come out of the pipeline, a byte a value, and preprocessed anew on
+    the device for each subnet. In a distributed run every process has all images, none twice, so that a score does not
+    depend on the number of processes; those of a node share one file.
+
+    A batch of recalibration can't be split without changing the scores, as every layer is normalised by the whole
+    batch. Where ten batches of 2,048 images need too much memory, 80 of 256 are about as good.
 
     Args:
         preprocess (Callable): MMEngine data preprocessor: ``preprocess(data, training)`` gives a dict with
-            ``inputs`` (N, 3, H, W) and ``data_samples``.
+            ``inputs`` (N, 3, H, W), on the device where subnets shall run.
         train_dataloader (DataLoader): Its data set, batch size and workers serve recalibration.
         recalibration_batches (int): How many batches are used.
-        val_dataloader (DataLoader): Its data set, batch size and workers serve the score.
-        evaluator (Evaluator): Any of MMEngine's, with metrics of MMPretrain.
+        val_dataloader (DataLoader): Its data set, batch size and workers serve the score, which does not depend on the
+            batch size.
+        evaluator (Evaluator): Any of MMEngine's, with metrics of MMPretrain; they see labels and scores.
         seed (int): Chooses the images for recalibration. Defaults to 0.
         prepare (Callable): Turns a subnet into what is evaluated: an object with ``recalibrate(batches)`` that gives
             logits when it is called with images. Defaults to :class:`nasbnn_det.supernet.InferenceSubnet`;
             :class:`nasbnn_det.supernet.PackedInferenceSubnet` is the one on packed kernels, for a CPU.
-        cache_bytes (int): Memory for validation images. Defaults to 1 GiB.
-
-    Attributes:
-        recalibration_batches (list[Tensor]): Images of shape (N, 3, H, W).
-        validation_batches (list[tuple[Tensor, list[DataSample]]]): What is kept of the validation images.
+        cache (ImageCache): Where decoded images are kept. Defaults to memory alone.
+        identity (Any): As for :func:`store_images`. Defaults to None.
 
     Raises:
-        ValueError: If ``recalibration_batches`` is below 1, or there are no images.
+        ValueError: If ``recalibration_batches`` is below 1, or there are no images, no labels, or images of many sizes.
     """
 
     def __init__(self,
@@ -49,46 +49,43 @@ class SubnetEvaluator:
                  evaluator: Evaluator,
                  seed: int = 0,
                  prepare: Callable[[Subnet], Any] = InferenceSubnet,
-                 cache_bytes: int = 1 << 30) -> None:
+                 cache: ImageCache = ImageCache(),
+                 identity: Any = None) -> None:
         if recalibration_batches < 1:
             raise ValueError(f'recalibration_batches is {recalibration_batches}; at least 1 is needed')
+        for what, loader in (('training', train_dataloader), ('validation', val_dataloader)):
+            if not len(loader.dataset):
+                raise ValueError(f'the {what} data set is empty; scoring a network needs at least one image')
         self.preprocess = preprocess
         self.evaluator = evaluator
         self.prepare = prepare
-        self.cache_bytes = cache_bytes
-        self.recalibration_batches = self._load_recalibration(train_dataloader, recalibration_batches, seed)
-        self._val_dataloader = whole_dataloader(val_dataloader)
-        self.validation_batches: List[_Batch] = []
-        self._validation_is_cached = False
+        self.batch_size = val_dataloader.batch_size
+        drawn = draw_batches(len(train_dataloader.dataset), train_dataloader.batch_size, recalibration_batches, seed)
+        self.recalibration_batch_size = len(drawn[0])
+        indices = [index for batch in drawn for index in batch]
+        self._recalibration = store_images('recalibration', train_dataloader, indices, cache, identity, seed)
+        self._validation = store_images('validation', val_dataloader, range(len(val_dataloader.dataset)), cache, identity)
+        if not all(self._validation.labels):
+            raise ValueError(f'validation image {self._validation.labels.index([])} has no label; a score needs all')
 
-    def _load_recalibration(self, dataloader: DataLoader, wanted: int, seed: int) -> List[Tensor]:
-        if not len(dataloader.dataset):
-            raise ValueError('the training data set is empty; recalibration needs at least one image')
-        batches: List[Tensor] = []
-        dataloader = whole_dataloader(dataloader, shuffle_seed=seed)
-        while len(batches) < wanted:
-            for data in dataloader:
-                batches.append(self.preprocess(data, False)['inputs'])
-                if len(batches) == wanted:
-                    break
-        return batches
+    @property
+    def image_size(self) -> Tuple[int, int]:
+        """Height and width of the images for recalibration, in pixels."""
+        return self._recalibration.shape[2:]
 
-    def _load_validation(self) -> Iterable[_Batch]:
-        if self._validation_is_cached:
-            return self.validation_batches
-        return self._iterate_validation()
+    def recalibration_batches(self) -> Iterator[Tensor]:
+        """Preprocessed images of shape (N, 3, H, W)."""
+        return (self._preprocessed(self._recalibration, start, self.recalibration_batch_size)
+                for start in range(0, len(self._recalibration), self.recalibration_batch_size))
 
-    def _iterate_validation(self) -> Iterator[_Batch]:
-        kept, size = [], 0
-        for data in self._val_dataloader:
-            data = self.preprocess(data, False)
-            batch = (data['inputs'], data['data_samples'])
-            size += batch[0].numel() * batch[0].element_size()
-            if size <= self.cache_bytes:
-                kept.append(batch)
-            yield batch
-        if size <= self.cache_bytes:
-            self.validation_batches, self._validation_is_cached = kept, True
+    def validation_batches(self) -> Iterator[Tuple[Tensor, List[List[int]]]]:
+        """Preprocessed images of shape (N, 3, H, W) and the labels of each."""
+        return ((self._preprocessed(self._validation, start, self.batch_size),
+                 self._validation.labels[start:start + self.batch_size])
+                for start in range(0, len(self._validation), self.batch_size))
+
+    def _preprocessed(self, stored: Any, start: int, number: int) -> Tensor:
+        return self.preprocess(dict(inputs=stored.read(start, start + number)), False)['inputs']
 
     @torch.inference_mode()
     def __call__(self, subnet: Subnet) -> Dict[str, float]:
@@ -100,11 +97,13 @@ class SubnetEvaluator:
         Returns:
             dict[str, float]: The evaluator's metrics, full precision.
         """
-        network = self.prepare(subnet.to(self.recalibration_batches[0].device))
-        network.recalibrate(self.recalibration_batches)
-        for images, samples in self._load_validation():
-            scored = [_with_scores(sample, scores) for sample, scores in zip(samples, network(images).softmax(1))]
-            self.evaluator.process(data_samples=scored)
+        device = self._preprocessed(self._validation, 0, 1).device
+        network = self.prepare(subnet.to(device))
+        network.recalibrate(self.recalibration_batches())
+        for images, labels in self.validation_batches():
+            # One copy from the device a batch; the metrics would make several an image.
+            scores = network(images).softmax(1).cpu()
+            self.evaluator.process(data_samples=[_sample(*row) for row in zip(labels, scores, scores.argmax(1))])
         return self._metrics()
 
     def _metrics(self) -> Dict[str, float]:
@@ -118,6 +117,5 @@ class SubnetEvaluator:
         return metrics
 
 
-def _with_scores(sample: DataSample, scores: Tensor) -> DataSample:
-    """A new sample with the prediction; the cached one stays as it was."""
-    return sample.new().set_gt_label(sample.gt_label).set_pred_score(scores).set_pred_label(scores.argmax())
+def _sample(label: List[int], scores: Tensor, predicted: Tensor) -> DataSample:
+    return DataSample().set_gt_label(label).set_pred_score(scores).set_pred_label(predicted)

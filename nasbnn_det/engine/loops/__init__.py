@@ -1,5 +1,6 @@
 """Loops that MMEngine's Runner runs."""
-from .evolution_search import EvolutionSearchLoop, SupernetValLoop
+from .evolution_search import EvolutionSearchLoop
 from .nasb_search import NASBSearchLoop
+from .supernet_val import SupernetValLoop
 
 __all__ = ['EvolutionSearchLoop', 'NASBSearchLoop', 'SupernetValLoop']

@@ -1,50 +1,48 @@
-"""The loops MMEngine's Runner runs: the evolutionary search, and the validation of a supernet."""
+"""The evolutionary search as one of MMEngine's training loops."""
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 from mmengine.dist import get_rank, get_world_size
-from mmengine.evaluator import Evaluator
-from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop
 from torch.utils.data import DataLoader
 
-from ...arch import Arch
+from ...arch import Arch, SearchSpace
 from ...checked import build_checked
 from ...costs import count_ops
 from ...registry import LOOPS
+from ...search.constraints import build_constraints
 from ...search.evolution import Evolution, EvolutionConfig
-from ...search.limits import build_limits
 from ...search.sampling import OpsWindow
 from ...search.state import SearchFiles
-from ...supernet import InferenceSubnet, PackedInferenceSubnet, Subnet, Supernet, extract_subnet, file_sha256, load_supernet
+from ...supernet import extract_subnet, file_sha256, load_supernet
 from ...visualization.plots import plot_front
+from ..evaluation.from_runner import runner_subnet_evaluator
 from ..evaluation.subnet_evaluator import SubnetEvaluator
 from ..progress import SearchProgress
 from ..ranks import from_main, map_over_ranks
 
 
-def _preprocessor(runner: Any) -> Any:
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    return model.data_preprocessor
-
-
-def _form(packed: bool) -> Callable[[Subnet], Any]:
-    return PackedInferenceSubnet if packed else InferenceSubnet
-
-
 def _data_hash(cfg: Any) -> str:
     """Changes with whatever a score depends on beside the network: images, preprocessing, batches, metrics.
 
-    Where the images lie does not count, so that data may move between a search and its continuation.
+    Where the images lie does not count, so that data may move between a search and its continuation; nor does the size
+    of validation batches, so that a search that ran out of memory can go on with smaller ones.
     """
-    loaders = [{key: value for key, value in cfg.get(name, {}).items() if key in ('batch_size', 'dataset')}
-               for name in ('train_dataloader', 'val_dataloader')]
+    loaders = [{key: value for key, value in cfg.get(name, {}).items() if key in keys}
+               for name, keys in (('train_dataloader', ('batch_size', 'dataset')), ('val_dataloader', ('dataset', )))]
     for loader in loaders:
         loader['dataset'] = {k: v for k, v in loader.get('dataset', {}).items() if k != 'data_root'}
     facts = [loaders, cfg.get('val_evaluator'), cfg.get('model', {}).get('data_preprocessor')]
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _widest_map(space: SearchSpace, batch_size: int, input_size: Sequence[int]) -> int:
+    """Bytes of the largest map that a candidate makes of a batch."""
+    maps = [stage.channels[-1] * -(-input_size[0] // stride) * -(-input_size[1] // stride)
+            for stage, stride in zip(space.stages, space.strides)]
+    return 4 * batch_size * max(maps)
 
 
 @LOOPS.register_module()
@@ -65,17 +63,20 @@ class EvolutionSearchLoop(BaseLoop):
         ops_range (Sequence[float]): Fewest and most OPs of a candidate, in millions.
         input_size (Sequence[int]): Height and width, in pixels, the OPs are counted for.
         score (str): Metric to maximise, any that the evaluator gives. Defaults to 'accuracy/top1'.
-        limits (dict, optional): Further upper bounds, as :func:`build_limits` reads them: ``dict(params=2e6)``, or a
-            callable's value such as latency. Defaults to None.
+        constraints (dict, optional): Further upper bounds, as :func:`build_constraints` reads them:
+            ``dict(params=2e6)``, or a callable's value such as latency. Defaults to None.
         evolution (dict, optional): Arguments of :class:`EvolutionConfig`; ``bucket`` in OPs.
         recalibration_batches (int): Training batches for recalibration. Defaults to 10.
         seed (int): Seed of the search. Defaults to 0.
         packed (bool): Evaluates candidates on the packed kernels: several times faster on a CPU, the same scores up to
-            rounding. Defaults to False.
+            rounding. They run on the CPU even where there is a GPU. Defaults to False.
+        image_cache (dict, optional): Arguments of :class:`ImageCache`, where decoded images are kept: ``folder``, by
+            default ``images`` in the work directory, and ``memory``, up to which a single process needs no file.
+            Defaults to None.
 
     Raises:
         FileNotFoundError: If the supernet's checkpoint does not exist.
-        InfeasibleWindowError: If no architecture has OPs in the range or keeps the limits; before any image is
+        InfeasibleWindowError: If no architecture has OPs in the range or keeps the constraints; before any image is
             loaded.
         ValueError: If a setting or a file is wrong.
     """
@@ -87,13 +88,17 @@ class EvolutionSearchLoop(BaseLoop):
                  ops_range: Sequence[float],
                  input_size: Sequence[int],
                  score: str = 'accuracy/top1',
-                 limits: Optional[Dict[str, Any]] = None,
+                 constraints: Optional[Dict[str, Any]] = None,
                  evolution: Optional[dict] = None,
                  recalibration_batches: int = 10,
                  seed: int = 0,
-                 packed: bool = False) -> None:
+                 packed: bool = False,
+                 image_cache: Optional[dict] = None) -> None:
         self._check_runner(runner)
         self.packed = packed
+        self.image_cache = image_cache
+        # Whether a state that is there is continued; not read from the runner's private members.
+        self.resumes = bool(runner.cfg.get('resume'))
         self.supernet = load_supernet(supernet).eval()
         self.input_size = (int(input_size[0]), int(input_size[1]))
         self.score = score
@@ -102,16 +107,16 @@ class EvolutionSearchLoop(BaseLoop):
         config = build_checked(EvolutionConfig, evolution, 'train_cfg.evolution')
         self.seed = seed
         self.evolution = Evolution(self.supernet.space, window, self.count, config, seed,
-                                   build_limits(limits or {}, self.supernet.num_classes))
+                                   build_constraints(constraints or {}, self.supernet.num_classes))
         self.info = dict(
             metric=score, bucket=config.bucket, input_size=list(self.input_size),
             num_classes=self.supernet.num_classes, supernet=Path(supernet).name,
             supernet_sha256=file_sha256(supernet), seed=seed)
         identity = dict(self.info, space=self.supernet.space.to_dict(), window=[window.low, window.high],
                         evolution=vars(config), recalibration_batches=recalibration_batches,
-                        limits=limits or {}, data=_data_hash(runner.cfg), **(dict(packed=True) if packed else {}))
+                        constraints=constraints or {}, data=_data_hash(runner.cfg), **(dict(packed=True) if packed else {}))
         self.files = SearchFiles(Path(runner.work_dir), identity)
-        state = from_main(self.files.load_state) if runner._resume else None
+        state = from_main(self.files.load_state) if self.resumes else None
         if state is not None:
             self.evolution.load_state_dict(state)
         # A first generation drawn now ends an infeasible window before data is loaded.
@@ -120,7 +125,7 @@ class EvolutionSearchLoop(BaseLoop):
 
     @staticmethod
     def _check_runner(runner: Any) -> None:
-        if runner._val_loop is None:
+        if any(runner.cfg.get(name) is None for name in ('val_dataloader', 'val_cfg', 'val_evaluator')):
             raise ValueError('EvolutionSearchLoop scores on the validation images; the config needs val_dataloader, '
                              'val_cfg and val_evaluator')
 
@@ -159,8 +164,11 @@ class EvolutionSearchLoop(BaseLoop):
         """Runs the generations that are left; returns the runner's model."""
         self.runner.call_hook('before_train')
         loop = self.runner.val_loop
-        evaluate = SubnetEvaluator(_preprocessor(self.runner), self.dataloader, self.recalibration_batches,
-                                   loop.dataloader, loop.evaluator, self.seed, _form(self.packed))
+        evaluate = runner_subnet_evaluator(self.runner, self.dataloader, self.recalibration_batches, loop.dataloader,
+                                           loop.evaluator, self.seed, self.packed, self.image_cache)
+        widest = _widest_map(self.supernet.space, evaluate.recalibration_batch_size, evaluate.image_size)
+        self.runner.logger.info(f'recalibration runs batches of {evaluate.recalibration_batch_size} images; the widest '
+                                f'network makes maps of {widest / 1e9:.2f} GB of one, and holds up to five at a time')
         progress = SearchProgress(
             self.runner.logger, self.runner.visualizer, self.max_iters, self.iter,
             max((entry.score for entry in self.evolution.visited.values()), default=None))
@@ -188,7 +196,7 @@ class EvolutionSearchLoop(BaseLoop):
 
     def _save(self) -> None:
         # An earlier search's state is set aside when this one has something to put in its place.
-        if self.epoch == 1 and not self.runner._resume:
+        if self.epoch == 1 and not self.resumes:
             self.files.set_state_aside()
         front = self.evolution.front()
         visited = list(self.evolution.visited.values())
@@ -198,46 +206,4 @@ class EvolutionSearchLoop(BaseLoop):
         self.files.save_state(self.evolution.state_dict())
         best = max(front, key=lambda e: e.score)
         self.runner.logger.info(f'generation {self.epoch - 1} done: {len(visited)} architectures, front of '
-                                f'{len(front)}, best {self.score} {best.score:.2f} at {best.ops / 1e6:.2f}M OPs')
-
-
-@LOOPS.register_module()
-class SupernetValLoop(BaseLoop):
-    """Validates a supernet during training through its smallest and biggest subnets, recalibrated.
-
-    Args:
-        runner (Runner): The runner.
-        dataloader (DataLoader | dict): Validation images.
-        evaluator (Evaluator | dict | list): Metrics.
-        recalibration_batches (int): Training batches for recalibration. Defaults to 10.
-        packed (bool): As for :class:`EvolutionSearchLoop`. Defaults to False.
-    """
-
-    def __init__(self, runner: Any, dataloader: Union[DataLoader, dict], evaluator: Union[Evaluator, dict, list],
-                 recalibration_batches: int = 10, packed: bool = False) -> None:
-        super().__init__(runner, dataloader)
-        self.evaluator = evaluator if isinstance(evaluator, Evaluator) else runner.build_evaluator(evaluator)
-        self.recalibration_batches = recalibration_batches
-        self.packed = packed
-
-    def run(self) -> Dict[str, float]:
-        """Evaluates; metrics are prefixed ``smallest/`` and ``biggest/``."""
-        runner = self.runner
-        runner.call_hook('before_val')
-        runner.call_hook('before_val_epoch')
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        supernet: Supernet = model.supernet
-        evaluate = SubnetEvaluator(_preprocessor(runner), runner.train_dataloader, self.recalibration_batches,
-                                   self.dataloader, self.evaluator, prepare=_form(self.packed))
-        names, archs = zip(*self.archs(supernet))
-        metrics = {}
-        for name, found in zip(names, map_over_ranks(lambda arch: evaluate(extract_subnet(supernet, arch)), archs)):
-            metrics.update({f'{name}/{key}': value for key, value in found.items()})
-        runner.call_hook('after_val_epoch', metrics=metrics)
-        runner.call_hook('after_val')
-        return metrics
-
-    @staticmethod
-    def archs(supernet: Supernet) -> List[Tuple[str, Arch]]:
-        """Names and architectures that are validated."""
-        return [('smallest', Arch.smallest(supernet.space)), ('biggest', Arch.biggest(supernet.space))]
+                                f'{len(front)}, best {self.score} {best.score:.6g} at {best.ops / 1e6:.2f}M OPs')

@@ -17,7 +17,7 @@ from ...nasb.network import CellNet
 from ...nasb.record import SearchRecord
 from ...registry import LOOPS
 from ..optim.nasb import edge_parameters, mixed_cells
-from .split_data import build_halves, endless, start_epoch
+from .split_data import build_split_loaders, cycle, start_epoch
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class NASBSearchLoop(EpochBasedTrainLoop):
         own = {id(p) for p in self.edges}
         self.weights = [p for p in self.model.parameters() if p.requires_grad and id(p) not in own]
         self._count((int(input_size[0]), int(input_size[1])))
-        weights_loader, self.edge_dataloader = build_halves(dataloader, edge_fraction, seed)
+        weights_loader, self.edge_dataloader = build_split_loaders(dataloader, edge_fraction, seed)
         self.record = SearchRecord(Path(runner.work_dir))
         super().__init__(runner, weights_loader, max_epochs, **kwargs)
 
@@ -127,9 +127,10 @@ class NASBSearchLoop(EpochBasedTrainLoop):
             raise ValueError('a NASB search needs two optimisers: optim_wrapper=dict(constructor='
                              "'nasbnn_det.NASBOptimWrapperConstructor', weights=dict(...), edges=dict(...))")
         for name, wrapper in self.runner.optim_wrapper.items():
-            if wrapper._accumulative_counts != 1:
-                raise ValueError(f'optim_wrapper.{name}.accumulative_counts is {wrapper._accumulative_counts}; a '
-                                 'NASB search updates in every step, only 1 is allowed')
+            counts = round(1 / wrapper.scale_loss(1.0))
+            if counts != 1:
+                raise ValueError(f'optim_wrapper.{name}.accumulative_counts is {counts}; a NASB search updates in every '
+                                 'step, only 1 is allowed')
         self.record.truncate(self._epoch)
         model = super().run()
         if get_rank() == 0:
@@ -142,7 +143,7 @@ class NASBSearchLoop(EpochBasedTrainLoop):
         progress = (self._epoch - self.warmup_epochs) / max(self._max_epochs - 1 - self.warmup_epochs, 1)
         for cell in self.cells.values():
             cell.temperature.fill_(self.temperature.at(progress))
-        self._edge_batches = endless(self.edge_dataloader)
+        self._edge_batches = cycle(self.edge_dataloader)
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         for idx, data_batch in enumerate(self.dataloader):
@@ -164,7 +165,7 @@ class NASBSearchLoop(EpochBasedTrainLoop):
 
     def _losses(self, batch: Any) -> Tuple[Tensor, Dict[str, Tensor]]:
         data = self.model.data_preprocessor(batch, True)
-        return self.model.parse_losses(self.model._run_forward(data, mode='loss'))
+        return self.model.parse_losses(self.model(**data, mode='loss'))
 
     def _weight_step(self, batch: Any) -> Dict[str, Tensor]:
         wrapper = self.runner.optim_wrapper['weights']

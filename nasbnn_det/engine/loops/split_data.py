@@ -1,4 +1,4 @@
-"""The two halves of the training data: one for the weights, one for the edge weights."""
+"""The two parts of the training data: one for the weights, one for the edge weights."""
 import copy
 from functools import partial
 from typing import Any, Dict, Iterator, List, Tuple
@@ -11,7 +11,7 @@ from mmengine.runner import Runner, set_random_seed
 from torch.utils.data import DataLoader
 
 
-def build_halves(dataloader: Dict[str, Any], edge_fraction: float, seed: int) -> Tuple[DataLoader, DataLoader]:
+def build_split_loaders(dataloader: Dict[str, Any], edge_fraction: float, seed: int) -> Tuple[DataLoader, DataLoader]:
     """Splits a training set in two, the same way whenever it is asked.
 
     Args:
@@ -25,7 +25,7 @@ def build_halves(dataloader: Dict[str, Any], edge_fraction: float, seed: int) ->
         tuple[DataLoader, DataLoader]: For the weights and for the edge weights.
 
     Raises:
-        ValueError: If the share is not between 0 and 1, or leaves a half without a full batch.
+        ValueError: If the share is not between 0 and 1, or leaves a part without a full batch.
     """
     if not isinstance(dataloader, dict):
         raise ValueError('NASBSearchLoop splits the training data itself: train_dataloader must be a config, not a '
@@ -61,7 +61,7 @@ def start_epoch(loaders: List[DataLoader], seed: int, epoch: int) -> None:
                                         seed=draw + 1000 * number)
 
 
-def endless(loader: DataLoader) -> Iterator[Any]:
+def cycle(loader: DataLoader) -> Iterator[Any]:
     """Batches of a loader, over and over."""
     while True:
         yield from loader

@@ -9,7 +9,7 @@ from ..costs.params import count_params
 
 
 @dataclass(frozen=True)
-class Limit:
+class Constraint:
     """An upper bound on something measured on an architecture.
 
     Args:
@@ -22,8 +22,8 @@ class Limit:
     most: float
 
 
-def build_limits(config: Dict[str, Union[float, Dict[str, Any]]], num_classes: int) -> List[Limit]:
-    """Reads the ``limits`` of a search config.
+def build_constraints(config: Dict[str, Union[float, Dict[str, Any]]], num_classes: int) -> List[Constraint]:
+    """Reads the ``constraints`` of a search config.
 
     Args:
         config (dict): ``params=2e6`` bounds the number of parameters, ``bytes=5e5`` their size. Any other name, such
@@ -37,16 +37,17 @@ def build_limits(config: Dict[str, Union[float, Dict[str, Any]]], num_classes: i
     """
     known = dict(params=lambda arch: count_params(arch, num_classes).total,
                  bytes=lambda arch: count_params(arch, num_classes).bytes)
-    limits = []
+    constraints = []
     for name, entry in config.items():
         if name in known and isinstance(entry, (int, float)):
-            limits.append(Limit(name, known[name], float(entry)))
+            constraints.append(Constraint(name, known[name], float(entry)))
         elif isinstance(entry, dict) and set(entry) == {'measure', 'most'}:
-            limits.append(Limit(name, lru_cache(maxsize=None)(_import(name, entry['measure'])), float(entry['most'])))
+            measure = lru_cache(maxsize=None)(_import(name, entry['measure']))
+            constraints.append(Constraint(name, measure, float(entry['most'])))
         else:
-            raise ValueError(f'limit {name}={entry!r} can\'t be understood; allowed are params=NUMBER, bytes=NUMBER, or '
+            raise ValueError(f"constraint {name}={entry!r} can't be understood; allowed are params=NUMBER, bytes=NUMBER, or "
                              "any name with dict(measure='package.module:function', most=NUMBER)")
-    return limits
+    return constraints
 
 
 def _import(name: str, path: Any) -> Callable[[Arch], float]:
@@ -57,4 +58,5 @@ def _import(name: str, path: Any) -> Callable[[Arch], float]:
             raise ValueError('it is no function')
         return found
     except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"limit {name}: '{path}' can't be imported ({error}); write 'package.module:function'") from error
+        raise ValueError(f"constraint {name}: '{path}' can't be imported ({error}); write 'package.module:function'"
+                         ) from error

@@ -5,7 +5,7 @@ from nasbnn_det.arch import SPACES, Arch
 from nasbnn_det.costs import count_ops
 from nasbnn_det.costs.params import count_params
 from nasbnn_det.search import Evolution, EvolutionConfig, OpsWindow
-from nasbnn_det.search.limits import build_limits
+from nasbnn_det.search.constraints import build_constraints
 from nasbnn_det.search.sampling import InfeasibleWindowError
 
 TINY = SPACES['tiny']
@@ -23,9 +23,9 @@ def depth(arch):
     return sum(map(len, arch.stages))
 
 
-def run(limits):
-    """All architectures of a whole evolution under limits."""
-    evolution = Evolution(TINY, WINDOW, count, SMALL, 0, build_limits(limits, 5))
+def run(constraints):
+    """All architectures of a whole evolution under constraints."""
+    evolution = Evolution(TINY, WINDOW, count, SMALL, 0, build_constraints(constraints, 5))
     while not evolution.finished:
         archs = evolution.propose()
         evolution.tell(archs, [count(arch) for arch in archs])
@@ -48,18 +48,18 @@ def test_a_limit_nothing_keeps_is_named_with_the_nearest_value():
         run(dict(params=10))
 
 
-@pytest.mark.parametrize('limits, words', [
+@pytest.mark.parametrize('constraints, words', [
     (dict(latency=3), 'latency=3 can.t be understood; allowed are params=NUMBER'),
     (dict(latency=dict(measure='nowhere:function', most=3)), "'nowhere:function' can't be imported"),
     (dict(latency=dict(measure='os:nothing', most=3)), "'os:nothing' can't be imported"),
     (dict(latency=dict(measure='os:name', most=3)), 'it is no function'),
     (dict(params='many'), "params='many' can't be understood"),
 ])
-def test_wrong_limits_are_named(limits, words):
+def test_wrong_limits_are_named(constraints, words):
     with pytest.raises(ValueError, match=words):
-        build_limits(limits, 5)
+        build_constraints(constraints, 5)
 
 
 def test_smallest_is_within_its_own_size():
-    limit, = build_limits(dict(params=count_params(Arch.smallest(TINY), 5).total), 5)
-    assert limit.measure(Arch.smallest(TINY)) == limit.most
+    constraint, = build_constraints(dict(params=count_params(Arch.smallest(TINY), 5).total), 5)
+    assert constraint.measure(Arch.smallest(TINY)) == constraint.most
