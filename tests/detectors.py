@@ -1,12 +1,17 @@
 """Tiny detectors for tests: batches, one training step, one prediction."""
+import copy
+from pathlib import Path
+
 import torch
 from mmdet.structures import DetDataSample
 from mmdet.utils import register_all_modules
-from mmengine.config import ConfigDict
+from mmengine.config import Config, ConfigDict
 from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapper
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.structures import InstanceData
+
+from nasbnn_det.arch import SPACES, Arch
 
 #: Classes and image size of :func:`batch`.
 CLASSES, SIZE = 4, 64
@@ -38,6 +43,19 @@ def build(cfg):
     net = MODELS.build(ConfigDict(cfg))
     net.init_weights()
     return net
+
+
+def tiny_rtmdet(out_indices=(2, 3, 4)):
+    """The flagship's parts with the smallest architecture, on some of its stages."""
+    enter_mmdet()
+    arch = Arch.smallest(SPACES['tiny'])
+    base = Path(__file__).resolve().parent.parent / 'configs' / '_base_' / 'models' / 'rtmdet_nasbnn.py'
+    cfg = copy.deepcopy(Config.fromfile(base).model)
+    cfg.backbone.update(arch=arch.to_dict(), out_indices=out_indices)
+    cfg.neck.out_channels = cfg.bbox_head.feat_channels = 8
+    cfg.bbox_head.num_classes = CLASSES
+    cfg.bbox_head.anchor_generator.strides = [arch.space.strides[i] for i in out_indices]
+    return build(cfg)
 
 
 def train_step(net, size=SIZE):

@@ -96,5 +96,8 @@ def load_backbone_state(path: Union[str, os.PathLike], own: Dict[str, Tensor], n
         # A search's network is no set of cells yet.
         given['arch_json'] = encode({**decode(given['arch_json']), 'cells': decode(own['arch_json'])['cells']})
     check_backbone(own['arch_json'], given.get('arch_json'))
+    # A backbone without its last stages is a part of the network that was trained.
+    built = {key.partition('.')[0] for key in own}
+    given = {key: value for key, value in given.items() if key.partition('.')[0] in built}
     check_keys(own, given, path, 'a checkpoint of exactly these cells, or of the search that found them')
     return given

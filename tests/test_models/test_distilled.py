@@ -62,6 +62,15 @@ def test_trains_and_predicts(teacher):
     predict_step(net)
 
 
+def test_the_normaliser_is_that_of_all_processes(teacher, monkeypatch):
+    """As those of MMDetection's losses: a process with few objects weighs no more than others."""
+    net = distilled(teacher)
+    alone = losses(net)
+    monkeypatch.setattr('nasbnn_det.models.detectors.distilled.reduce_mean', lambda total: 4 * total)
+    for name in ('loss_distill_cls', 'loss_distill_bbox'):
+        assert losses(net)[name].item() == pytest.approx(alone[name].item() / 4, rel=1e-5) and alone[name] > 0
+
+
 def test_own_losses_are_those_without_distillation(teacher):
     net, plain_net = distilled(teacher), build(plain())
     net.load_state_dict(plain_net.state_dict())
@@ -158,7 +167,7 @@ def test_heads_that_cannot_be_distilled(teacher):
         build(cfg)
     cfg = dict(teacher[0], model=copy.deepcopy(teacher[0]['model']))
     cfg['model'].data_preprocessor.update(mean=[0.] * 3)
-    with pytest.raises(ValueError, match='the teacher sees images with .* set the data_preprocessor of both alike'):
+    with pytest.raises(ValueError, match="the teacher's data_preprocessor makes other values .* set both alike"):
         distilled((cfg, teacher[1]))
 
 

@@ -54,7 +54,7 @@ def test_front_file_names_the_architecture(tmp_path):
 
 @pytest.mark.parametrize('kwargs, words', [
     (dict(out_indices=(2, 5)), 'stage 5 does not exist'),
-    (dict(out_indices=(4, 2)), 'must be ascending'),
+    (dict(out_indices=(4, 2)), 'ascending without repeats'),
     (dict(frozen_stages=5), 'frozen_stages is 5; allowed are -1'),
     (dict(frozen_stages=-2), 'frozen_stages is -2'),
     (dict(binarization='half'), "'half' is unknown; allowed are"),

@@ -10,6 +10,7 @@ from mmengine.optim import OptimWrapper  # noqa: E402
 from mmpretrain.structures import DataSample  # noqa: E402
 
 from nasbnn_det.arch import get_space  # noqa: E402
+from nasbnn_det.engine.optim import CPUAmpOptimWrapper  # noqa: E402
 from nasbnn_det.registry import MODELS  # noqa: E402
 from nasbnn_det.supernet import bi_teacher_passes  # noqa: E402
 
@@ -68,8 +69,8 @@ def test_students_come_from_seed_and_step_alone():
     torch.manual_seed(123)
     drawn = []
     for step in range(5):
-        model.step.fill_(step)
-        other.step.fill_(step)
+        for net in (model, other):
+            net.load_state_dict(dict(net.state_dict(), step=torch.tensor(step)))
         drawn.append(model.draw_students())
         assert model.draw_students() == drawn[-1] == other.draw_students()
     assert len({tuple(d) for d in drawn}) > 1
@@ -141,6 +142,31 @@ def test_each_strategy_is_a_switch():
     unstandardized = dict(weights=dict(type='nasbnn', bi_transform=True, standardize=False))
     with_norm, without = build().eval(), build(binarization=unstandardized).eval()
     assert not torch.equal(with_norm(x), without(x))
+
+
+def test_in_half_precision_weights_and_their_gradients_stay_whole(data):
+    model = build().train()
+    optim = CPUAmpOptimWrapper(torch.optim.SGD(model.parameters(), 0.1))
+    seen = set()
+    model.supernet.register_forward_hook(lambda _, __, out: seen.add(out.dtype))
+    before = copy.deepcopy(model.state_dict())
+    losses = model.train_step(data, optim)
+    assert seen == {torch.bfloat16} and all(torch.isfinite(loss) for loss in losses.values())
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    moved = sum(not torch.equal(value, before[name]) for name, value in model.named_parameters())
+    assert moved > 10 and all(torch.isfinite(p).all() for p in model.parameters())
+
+
+def test_batch_norms_that_the_runner_replaces_are_refused(tmp_path):
+    from nasbnn_det.models.distributed import SupernetDistributedDataParallel
+    torch.distributed.init_process_group('gloo', init_method=f'file://{tmp_path}/rendezvous', rank=0, world_size=1)
+    try:
+        replaced = torch.nn.SyncBatchNorm.convert_sync_batchnorm(build())
+        with pytest.raises(ValueError, match='set model.sync_bn=True and leave sync_bn out'):
+            SupernetDistributedDataParallel(replaced)
+        SupernetDistributedDataParallel(build(sync_bn=True))
+    finally:
+        torch.distributed.destroy_process_group()
 
 
 def test_gradient_accumulation_is_refused(data):

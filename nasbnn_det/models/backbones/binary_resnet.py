@@ -84,7 +84,7 @@ class BinaryResNet(StagedBackbone):
             nn.Conv2d(3, 64, 7, 2, padding=3, bias=False), nn.BatchNorm2d(64), nn.MaxPool2d(3, 2, padding=1))
         self.stages = nn.ModuleList()
         before = 64
-        for i, blocks in enumerate(_DEPTHS[depth]):
+        for i, blocks in enumerate(_DEPTHS[depth][:self.used_stages]):
             channels = 64 * 2**i
             layers = []
             for j in range(2 * blocks):  # two convolutions a block

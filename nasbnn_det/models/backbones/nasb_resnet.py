@@ -33,7 +33,8 @@ class _CellResNet(StagedBackbone):
         self.out_strides = tuple(self.shape.stage_strides[i] for i in self.out_indices)
         self.register_buffer('arch_json', encode(describe_backbone(self.shape, self.rules, self.net)))
         self.stem = build_stem(self.shape)
-        for i, stage in enumerate(build_stages(self.shape, self._build_cell, self.rules), start=1):
+        stages = build_stages(self.shape, self._build_cell, self.rules)
+        for i, stage in enumerate(stages[:self.used_stages], start=1):
             self.add_module(f'layer{i}', stage)
         self._freeze()
 
@@ -43,11 +44,12 @@ class _CellResNet(StagedBackbone):
     @property
     def cells(self) -> Dict[str, nn.Module]:
         """The cells' modules by name, in the order of the network."""
-        return {site.name: self.get_submodule(site.name) for site in self.shape.sites}
+        built = dict(self.named_modules())
+        return {site.name: built[site.name] for site in self.shape.sites if site.name in built}
 
     @property
     def parts(self) -> List[nn.Module]:
-        return [self.stem, *(getattr(self, f'layer{i + 1}') for i in range(len(self.shape.stage_channels)))]
+        return [self.stem, *(getattr(self, f'layer{i + 1}') for i in range(self.used_stages))]
 
     def _read_weights(self, path: str, prefix: Optional[str]) -> Dict[str, Tensor]:
         return load_backbone_state(path, self.state_dict(), self.net, prefix)
@@ -155,6 +157,10 @@ class NASBSearchResNet(_CellResNet):
         self.space = build_checked(CellSpace, space, 'space')
         rules = dict(binarization=binarization, projection=projection)
         super().__init__(depth, base_channels, stem, out_indices, frozen_stages, norm_eval, with_cp, rules, init_cfg)
+        last = len(self.shape.stage_channels) - 1
+        if out_indices[-1] != last:
+            raise ValueError(f'out_indices is {self.out_indices}; a search needs the last stage, {last}, or cells '
+                             'would never be trained')
 
     def _build_cell(self, site: CellSite) -> MixedCell:
         return MixedCell(site.in_channels, site.out_channels, 3, site.stride, self.space, self.rules)

@@ -64,9 +64,10 @@ class NASBNN(StagedBackbone):
         self.out_channels = arch_channels(self.arch, out_indices)
         if not -1 <= frozen_stages < len(self.arch.stages):
             raise ValueError(f'frozen_stages is {frozen_stages}; allowed are -1 (none) to {len(self.arch.stages) - 1}')
-        if list(out_indices) != sorted(set(out_indices)):
-            raise ValueError(f'out_indices is {self.out_indices}; it must be ascending without repeats')
-        self.stem, self.stages = build_features(self.arch, self.binarization)
+        if not out_indices or list(out_indices) != sorted(set(out_indices)):
+            raise ValueError(f'out_indices is {self.out_indices}; it must name stages, ascending without repeats')
+        self.stem, stages = build_features(self.arch, self.binarization)
+        self.stages = stages[:self.used_stages]
         self.out_strides = tuple(self.arch.space.strides[i] for i in self.out_indices)
         self._freeze()
 

@@ -52,7 +52,7 @@ class ReActNet(StagedBackbone):
         self.stem = nn.Sequential(nn.Conv2d(3, 32, 3, 2, padding=1, bias=False), nn.BatchNorm2d(32))
         self.stages = nn.ModuleList()
         before = 32
-        for blocks in _STAGES:
+        for blocks in _STAGES[:self.used_stages]:
             layers = []
             for channels, stride in blocks:
                 layers.append(BinaryBlock(before, channels, 3, stride, binarization='reactnet'))

@@ -12,7 +12,9 @@ from ...supernet.checkpoint import check_keys, read_checkpoint, take_part
 
 
 class StagedBackbone(BaseModule):
-    """A stem and stages that run one after another. A child calls :meth:`_freeze` when all of them are there.
+    """A stem and the stages up to the last output, which run one after another.
+
+    A child calls :meth:`_freeze` when all of them are there.
 
     Args:
         out_indices (tuple[int]): Which maps are returned, ascending; checked by the child.
@@ -46,6 +48,16 @@ class StagedBackbone(BaseModule):
                              f'{stages}')
 
     @property
+    def used_stages(self) -> int:
+        """Stages up to the last output; later ones are not built. Without a gradient they would stop a distributed run."""
+        return self.first_output + self.out_indices[-1]
+
+    def _without_unused(self, given: Dict[str, Tensor]) -> Dict[str, Tensor]:
+        """Weights of a whole network without those of stages that are not built here."""
+        return {key: value for key, value in given.items()
+                if not key.startswith('stages.') or int(key.split('.')[1]) < self.used_stages}
+
+    @property
     def parts(self) -> List[nn.Module]:
         """The stem and the stages, in order."""
         return [self.stem, *self.stages]
@@ -58,7 +70,8 @@ class StagedBackbone(BaseModule):
     def _take_own(self, state: Dict[str, Tensor], path: str, prefix: Optional[str]) -> Dict[str, Tensor]:
         """The backbone's part of a model's weights, checked."""
         own = self.state_dict()
-        given = take_part(state, next(key for key in own if key.startswith('stem.')), self.key_prefixes, path, prefix)
+        key = next(key for key in own if key.startswith('stem.'))
+        given = self._without_unused(take_part(state, key, self.key_prefixes, path, prefix))
         self._check_identity(given)
         check_keys(own, given, path)
         return given
@@ -79,7 +92,8 @@ class StagedBackbone(BaseModule):
         if unknown:
             raise ValueError(f'init_cfg of {type(self).__name__} has unknown keys {sorted(unknown)}; allowed are type, '
                              'checkpoint, prefix')
-        self.load_state_dict(self._read_weights(cfg['checkpoint'], cfg.get('prefix')), strict=True)
+        given = self._without_unused(self._read_weights(cfg['checkpoint'], cfg.get('prefix')))
+        self.load_state_dict(given, strict=True)
         self.is_init = True
 
     def forward(self, x: Tensor) -> Tuple[Tensor, ...]:

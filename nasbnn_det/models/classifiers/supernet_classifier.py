@@ -36,8 +36,8 @@ class SupernetClassifier(BaseModel):
         binarization (Binarization | str | dict): How its layers are binarised, as
             :func:`nasbnn_det.binary.get_binarization` takes it. Defaults to 'nasbnn'.
         non_decreasing (bool, optional): Switches the space's non-decreasing rule. Defaults to None, the space's.
-        sync_bn (bool): Batch norm statistics over the images of all processes instead of each one's own. Defaults to
-            False.
+        sync_bn (bool): Batch norm statistics over the images of all processes instead of each one's own. (The runner's
+            ``sync_bn`` is refused: PyTorch's layers know no slices.) Defaults to False.
         data_preprocessor (dict, optional): MMPretrain's ``ClsDataPreprocessor``.
         init_cfg (dict, optional): Initialisation. Defaults to None.
     """
@@ -65,12 +65,14 @@ class SupernetClassifier(BaseModel):
         self.seed = seed
         self.bi_teacher = bi_teacher
         self.register_buffer('step', torch.tensor(0))
+        # The same number, which on a GPU takes no waiting to be read.
+        self._step = 0
         self.biggest = Arch.biggest(self.supernet.space)
         self.smallest = Arch.smallest(self.supernet.space)
 
     def draw_students(self) -> List[Tuple[str, Arch]]:
         """Names and architectures of this step's students."""
-        rng = np.random.default_rng([self.seed, int(self.step)])
+        rng = np.random.default_rng([self.seed, self._step])
         randoms = [(f'random{i}', Arch.random(self.supernet.space, rng)) for i in range(self.num_random)]
         return [('smallest', self.smallest), *randoms]
 
@@ -83,9 +85,10 @@ class SupernetClassifier(BaseModel):
         Raises:
             ValueError: If the wrapper accumulates gradients over several steps.
         """
-        if optim_wrapper._accumulative_counts != 1:
-            raise ValueError(f'accumulative_counts is {optim_wrapper._accumulative_counts}; a supernet updates after every '
-                             'step of several passes, only 1 is allowed')
+        counts = round(1 / optim_wrapper.scale_loss(1.0))
+        if counts != 1:
+            raise ValueError(f'accumulative_counts is {counts}; a supernet updates after every step of several passes, only '
+                             '1 is allowed')
         data = self.data_preprocessor(data, training=True)
         labels = torch.cat([sample.gt_label for sample in data['data_samples']])
         losses = {}
@@ -99,7 +102,12 @@ class SupernetClassifier(BaseModel):
         optim_wrapper.step()
         optim_wrapper.zero_grad()
         self.step += 1
+        self._step += 1
         return dict(loss=sum(losses.values()), **losses)
+
+    def _load_from_state_dict(self, state_dict: Dict[str, Any], prefix: str, *args: Any) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        self._step = int(self.step)
 
     def forward(self, inputs: Tensor, data_samples: Optional[Sequence[Any]] = None, mode: str = 'tensor',
                 arch: Optional[Arch] = None) -> Tensor:

@@ -9,6 +9,7 @@ from mmdet.models.detectors import KnowledgeDistillationSingleStageDetector
 from mmdet.models.losses import GIoULoss
 from mmdet.models.utils import unpack_gt_instances
 from mmdet.structures import SampleList
+from mmdet.utils import reduce_mean
 from mmengine.config import Config
 from torch import Tensor
 
@@ -35,8 +36,8 @@ class DistilledSingleStageDetector(FittedDetector, KnowledgeDistillationSingleSt
     * ``loss_distill_bbox``: generalised IoU of the decoded boxes, weighted by the teacher's best score at the point,
       so that the teacher's boxes count where it sees an object.
 
-    Both are divided by the sum of the teacher's best scores. The teacher is no part of the state dict: a checkpoint is
-    that of the detector alone, and is evaluated by the config without distillation.
+    Both are divided by the sum of the teacher's best scores, the mean of all processes' sums. The teacher is no part of
+    the state dict: a checkpoint is that of the detector alone, and is evaluated by the config without distillation.
 
     Args:
         teacher_config (dict | str): Config, or config file, of the teacher.
@@ -79,10 +80,9 @@ class DistilledSingleStageDetector(FittedDetector, KnowledgeDistillationSingleSt
             raise ValueError(f"{type(own).__name__} can't be distilled: its scores must be independent classes "
                              '(use_sigmoid=True in loss_cls), and its boxes mean the same in training and evaluation '
                              '(norm_on_bbox=False)')
-        ways = [_preprocessing(model.data_preprocessor) for model in (self, self.teacher_model)]
-        if ways[0] != ways[1]:
-            raise ValueError(f'the teacher sees images with {ways[1]} and the detector with {ways[0]}; set the '
-                             'data_preprocessor of both alike')
+        if not torch.equal(*(_preprocessed(model.data_preprocessor) for model in (self, self.teacher_model))):
+            raise ValueError("the teacher's data_preprocessor makes other values of an image than the detector's; set both "
+                             'alike')
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> Dict[str, Any]:
         """The detector's losses and those of distillation.
@@ -105,7 +105,8 @@ class DistilledSingleStageDetector(FittedDetector, KnowledgeDistillationSingleSt
         own, soft = (_rows(maps[0], head.cls_out_channels) for maps in (outs, targets))
         soft = soft.sigmoid()
         best = soft.amax(1)
-        total = best.sum().clamp(min=1)
+        # Over all processes, as MMDetection's own losses: a process with few objects must not weigh more.
+        total = reduce_mean(best.sum()).clamp(min=1)
         focus = (own.sigmoid() - soft).detach().square()
         cls = F.binary_cross_entropy_with_logits(own, soft, weight=focus, reduction='sum') / total
         priors = self._priors(outs[0])
@@ -133,13 +134,12 @@ class DistilledSingleStageDetector(FittedDetector, KnowledgeDistillationSingleSt
         return self
 
 
-def _preprocessing(preprocessor: Any) -> Dict[str, Any]:
-    """What a data preprocessor does to the values of an image."""
-    normalize = getattr(preprocessor, '_enable_normalize', False)
-    return dict(
-        mean=preprocessor.mean.flatten().tolist() if normalize else None,
-        std=preprocessor.std.flatten().tolist() if normalize else None,
-        swaps_colours=getattr(preprocessor, '_channel_conversion', False))
+def _preprocessed(preprocessor: Any) -> Tensor:
+    """What a data preprocessor makes of an image with all values in all colours."""
+    ramp = torch.arange(256, dtype=torch.uint8).view(1, 16, 16)
+    image = torch.cat([ramp, ramp.flip(1), ramp.flip(2)])
+    with torch.no_grad():
+        return preprocessor(dict(inputs=[image], data_samples=None), training=False)['inputs']
 
 
 def _rows(maps: _Maps, values: int) -> Tensor:
