@@ -78,8 +78,8 @@ def augment(cfg: Config) -> None:
 
 def main() -> None:
     args = parse_args()
-    start_processes(args.launcher)
     cfg = load_config(args)
+    start_processes(cfg)
     check_top_k(cfg)
     packed = load_packed(args.checkpoint) if is_packed(args.checkpoint) else None
     runner = Runner.from_cfg(cfg)

@@ -6,7 +6,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from nasbnn_det.cli import add_config_options, choose_work_dir, read_config, run_tool, start_processes
+from nasbnn_det.cli import add_config_options, choose_work_dir, enable_amp, read_config, run_tool, start_processes
 from nasbnn_det.evaluation.top_k import check_top_k
 from nasbnn_det.models.detector_checks import check_conv_cfg
 
@@ -15,7 +15,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='train config file path')
     parser.add_argument('--work-dir', help='the dir to save logs and models')
-    parser.add_argument('--amp', action='store_true', help='enable automatic-mixed-precision training')
+    parser.add_argument('--amp', action='store_true', help='automatic mixed precision: float16 on a GPU, bfloat16 on a CPU')
     parser.add_argument('--auto-scale-lr', action='store_true', help='enable automatically scaling LR')
     parser.add_argument(
         '--resume',
@@ -38,8 +38,7 @@ def load_config(args: argparse.Namespace) -> Config:
     cfg.launcher = args.launcher
     choose_work_dir(cfg, args.work_dir)
     if args.amp:
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.loss_scale = 'dynamic'
+        enable_amp(cfg)
     if args.auto_scale_lr:
         if not {'enable', 'base_batch_size'} <= set(cfg.get('auto_scale_lr', {})):
             raise ValueError('--auto-scale-lr needs auto_scale_lr=dict(enable=..., base_batch_size=...) in the config')
@@ -53,8 +52,8 @@ def load_config(args: argparse.Namespace) -> Config:
 
 def main() -> None:
     args = parse_args()
-    start_processes(args.launcher)
     cfg = load_config(args)
+    start_processes(cfg)
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     check_conv_cfg(cfg.get('model', {}))
     check_top_k(cfg)

@@ -55,7 +55,7 @@ def loader(tmp_path):
 
 def make_loader(folder, batch_size=4, workers=0):
     """A loader of the images in a folder."""
-    pipeline = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
+    pipeline = [dict(type='LoadImageFromFile'), dict(type='mmpretrain.PackInputs')]
     return DataLoader(CountingDataset(data_root=str(folder / 'data'), pipeline=pipeline), batch_size,
                       num_workers=workers, collate_fn=pseudo_collate)
 
@@ -190,7 +190,7 @@ def test_what_is_wrong_with_images_is_said(loader, tmp_path):
     with pytest.raises(ValueError, match=r'different sizes, \(3, 24, 24\) and \(3, 24, 25\); .* resize or crop'):
         store_images('validation', loader, range(COUNT), ImageCache())
     unlabelled = DataLoader(CustomDataset(data_root=str(tmp_path / 'data' / 'a'), with_label=False, pipeline=[
-        dict(type='LoadImageFromFile'), dict(type='PackInputs')]), 4, collate_fn=pseudo_collate)
+        dict(type='LoadImageFromFile'), dict(type='mmpretrain.PackInputs')]), 4, collate_fn=pseudo_collate)
     with pytest.raises(ValueError, match='validation image 0 has no label'):
         evaluator(unlabelled, ImageCache())
     with pytest.raises(ValueError, match='recalibration_batches is 0'):

@@ -142,6 +142,12 @@ def test_one_optimiser_is_refused(tiny_shapes, tmp_path):
     cfg = config(tiny_shapes, tmp_path, **{'optim_wrapper.more': 1})
     with pytest.raises(ValueError, match='optim_wrapper has edges, more, weights'):
         search(cfg)
+    cfg = config(tiny_shapes, tmp_path, **{'optim_wrapper.edges.type': 'AmpOptimWrapper'})
+    with pytest.raises(ValueError, match='optim_wrapper.edges.type is AmpOptimWrapper; .* only OptimWrapper is allowed'):
+        search(cfg)
+    cfg = config(tiny_shapes, tmp_path, **{'optim_wrapper.weights.accumulative_counts': 2})
+    with pytest.raises(ValueError, match='optim_wrapper.weights.accumulative_counts is 2; .* only 1 is allowed'):
+        search(cfg)
 
 
 def test_second_order_search_runs(tiny_shapes, tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmengine.registry import MODELS, init_default_scope
 
-from nasbnn_det.cli import add_config_options, read_config, run_tool
+from nasbnn_det.cli import SHAPE_HELP, add_config_options, choose_shape, read_config, run_tool
 from nasbnn_det.files import replace_text
 from nasbnn_det.models.backbones import NASBResNet
 from nasbnn_det.nasb import CellSpace
@@ -20,7 +20,7 @@ from nasbnn_det.nasb.report import net_costs
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config whose backbone is a NASBResNet: classifier or detector')
-    parser.add_argument('--shape', type=int, nargs=2, default=[224, 224], help='input size in pixels for the OPs')
+    parser.add_argument('--shape', type=int, nargs=2, help=SHAPE_HELP)
     parser.add_argument('--history', help='edge_weights.jsonl of the search')
     parser.add_argument('--work-dir', default='work_dirs/nasb_report', help='folder to write to')
     add_config_options(parser)
@@ -40,8 +40,9 @@ def build_backbone(args: argparse.Namespace) -> NASBResNet:
 def main() -> None:
     args = parse_args()
     backbone, folder = build_backbone(args), Path(args.work_dir)
-    costs = net_costs(backbone.net, backbone.shape, tuple(args.shape), backbone.rules)
-    size = f'{args.shape[0]} x {args.shape[1]}'
+    shape = choose_shape(args.shape, backbone.net.info)
+    costs = net_costs(backbone.net, backbone.shape, shape, backbone.rules)
+    size = f'{shape[0]} x {shape[1]}'
     print(f"{'OPs at ' + size:20}{'OPs (k)':>10}{'plain':>10}{'more':>9}{'bytes':>10}{'plain':>10}{'more':>9}  cell")
     for cost in costs:
         print(f'{cost.name:20}{cost.ops.ops / 1e3:10.1f}{cost.plain_ops.ops / 1e3:10.1f}'
@@ -55,7 +56,7 @@ def main() -> None:
         pictures.append('edge_weights.png')
     total = costs[-1]
     replace_text(folder / 'report.json', json.dumps(
-        dict(input_size=args.shape, cells=[cost.to_dict() for cost in costs[:-1]], backbone=total.to_dict()), indent=1))
+        dict(input_size=list(shape), cells=[cost.to_dict() for cost in costs[:-1]], backbone=total.to_dict()), indent=1))
     result = dict(
         metrics=dict(ops_overhead=total.ops_overhead, size_overhead=total.size_overhead),
         ops=dict(ops_m=total.ops.ops / 1e6, plain_ops_m=total.plain_ops.ops / 1e6),

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.runner import Runner
 
-from nasbnn_det.cli import add_config_options, read_config, run_tool
+from nasbnn_det.cli import SHAPE_HELP, add_config_options, choose_shape, file_info, read_config, run_tool
 from nasbnn_det.costs.module_ops import count_model_ops, total
 from nasbnn_det.files import replace_text
 from nasbnn_det.nasb import count_params
@@ -21,7 +21,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='train config file path')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='a training each')
     parser.add_argument('--score', default='accuracy/top1', help='metric')
-    parser.add_argument('--shape', type=int, nargs=2, default=[224, 224], help='input size in pixels for the OPs')
+    parser.add_argument('--shape', type=int, nargs=2, help=SHAPE_HELP)
     parser.add_argument(
         '--work-dir', default='work_dirs/repeat_training', help='folder of the trainings and of runs.jsonl')
     add_config_options(parser)
@@ -36,6 +36,8 @@ def read_runs(path: Path) -> list:
 def train(args: argparse.Namespace, seed: int) -> dict:
     """One training from its beginning; the facts about it."""
     cfg = read_config(args.config, args.cfg_options)
+    backbone = cfg.model.get('backbone', {})
+    shape = choose_shape(args.shape, *(file_info(backbone.get(key)) for key in ('arch', 'cells')))
     cfg.work_dir = str(Path(args.work_dir) / f'seed{seed}')
     cfg.experiment_name = f'{Path(args.work_dir).name}_seed{seed}'
     cfg.randomness = dict(cfg.get('randomness', {}), seed=seed)
@@ -44,7 +46,7 @@ def train(args: argparse.Namespace, seed: int) -> dict:
     runner.train()
     seconds = time.time() - start
     score = float(runner.val_loop.run()[args.score])
-    ops = total(count_model_ops(runner.model, tuple(args.shape)))
+    ops = total(count_model_ops(runner.model, shape))
     params = count_params(runner.model)
     return dict(seed=seed, score=score, seconds=round(seconds), ops=ops.ops, bops=ops.bops, params=params.total,
                 bytes=params.bytes)

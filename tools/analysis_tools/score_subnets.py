@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nasbnn_det.arch import Arch
-from nasbnn_det.cli import add_config_options, read_config, run_tool
+from nasbnn_det.cli import SHAPE_HELP, add_config_options, choose_shape, read_config, run_tool
 from nasbnn_det.costs import count_ops
 from nasbnn_det.engine.evaluation.offline import build_subnet_evaluator
 from nasbnn_det.files import replace_text
@@ -24,7 +24,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0, help='of the draw')
     parser.add_argument('--score', default='accuracy/top1', help='metric')
     parser.add_argument('--batches', type=int, default=10, help='training batches for recalibration')
-    parser.add_argument('--shape', type=int, nargs=2, default=[224, 224], help='input size in pixels for the OPs')
+    parser.add_argument('--shape', type=int, nargs=2, help=SHAPE_HELP)
     parser.add_argument('--out', help='file with every score; scores.json in the work directory if not given')
     parser.add_argument('--work-dir', default='work_dirs/score_subnets', help='folder of the log and of result.json')
     add_config_options(parser)
@@ -37,11 +37,12 @@ def main() -> None:
         raise ValueError(f'--num is {args.num}; a spread needs at least 2 architectures')
     supernet = load_supernet(args.supernet)
     evaluate = build_subnet_evaluator(read_config(args.config, args.cfg_options), args.work_dir, args.batches)
+    shape = choose_shape(args.shape, dict(input_size=evaluate.image_size))
     rng = np.random.default_rng(args.seed)
     rows = []
     for _ in range(args.num):
         arch = Arch.random(supernet.space, rng)
-        ops = count_ops(arch, tuple(args.shape), supernet.num_classes).ops
+        ops = count_ops(arch, shape, supernet.num_classes).ops
         metrics = evaluate(extract_subnet(supernet, arch))
         if args.score not in metrics:
             raise ValueError(f"the evaluator gives no metric '{args.score}'; it gives {', '.join(metrics)}")

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from nasbnn_det.arch import load_arch
-from nasbnn_det.cli import add_config_options, read_config, run_tool
+from nasbnn_det.cli import SHAPE_HELP, add_config_options, choose_shape, file_info, read_config, run_tool
 from nasbnn_det.costs import count_ops
 from nasbnn_det.engine.evaluation.offline import build_subnet_evaluator
 from nasbnn_det.files import replace_text
@@ -20,7 +20,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('supernet', help='checkpoint of the supernet')
     parser.add_argument('--arch', required=True, help='architecture file, front file, or front.json#57')
     parser.add_argument('--out', required=True, help='checkpoint to write')
-    parser.add_argument('--shape', type=int, nargs=2, default=[224, 224], help='input size in pixels for the OPs')
+    parser.add_argument('--shape', type=int, nargs=2, help=SHAPE_HELP)
     parser.add_argument('--batches', type=int, default=10, help='training batches for recalibration')
     parser.add_argument('--work-dir', default='work_dirs/extract', help='folder of the log and of result.json')
     add_config_options(parser)
@@ -33,15 +33,16 @@ def main() -> None:
     supernet = load_supernet(args.supernet)
     subnet = extract_subnet(supernet, arch)
     evaluate = build_subnet_evaluator(read_config(args.config, args.cfg_options), args.work_dir, args.batches)
+    shape = choose_shape(args.shape, file_info(args.arch), dict(input_size=evaluate.image_size))
     metrics = {key: float(value) for key, value in evaluate(subnet).items()}
-    ops = count_ops(arch, tuple(args.shape), supernet.num_classes)
-    save_subnet(args.out, subnet, metrics=metrics, ops=ops.ops, input_size=args.shape,
+    ops = count_ops(arch, shape, supernet.num_classes)
+    save_subnet(args.out, subnet, metrics=metrics, ops=ops.ops, input_size=list(shape),
                 supernet_sha256=file_sha256(args.supernet))
     replace_text(Path(args.out).with_name('arch.json'), arch.to_json() + '\n')
     result = dict(metrics=metrics, ops=dict(ops_m=ops.ops / 1e6, flops_m=ops.flops / 1e6, bops_m=ops.bops / 1e6))
     replace_text(Path(args.work_dir) / 'result.json', json.dumps(result, indent=1))
-    print(f'{arch}\n{ops.ops / 1e6:.2f}M OPs at {args.shape[0]} x {args.shape[1]}, '
-          + ', '.join(f'{k} {v:.2f}' for k, v in metrics.items()) + f'\nwritten: {args.out}')
+    print(f'{arch}\n{ops.ops / 1e6:.2f}M OPs at {shape[0]} x {shape[1]}, '
+          + ', '.join(f'{k} {v:.6g}' for k, v in metrics.items()) + f'\nwritten: {args.out}')
 
 
 if __name__ == '__main__':

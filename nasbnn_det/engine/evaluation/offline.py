@@ -1,6 +1,4 @@
 """A search's evaluator without the search: for tools that score subnets one by one."""
-from typing import Union
-
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -9,18 +7,14 @@ from .from_runner import runner_subnet_evaluator
 from .subnet_evaluator import SubnetEvaluator
 
 
-def build_subnet_evaluator(config: Union[str, Config], work_dir: str, batches: int = 10,
-                           cfg_options: Union[dict, None] = None) -> SubnetEvaluator:
+def build_subnet_evaluator(cfg: Config, work_dir: str, batches: int = 10) -> SubnetEvaluator:
     """Builds what a supernet's or search's config scores subnets with: its data, preprocessing and metrics.
 
     Args:
-        config (str | Config): The config, or its file.
+        cfg (Config): The config.
         work_dir (str): Folder of the log.
         batches (int): Training batches for recalibration. Defaults to 10.
-        cfg_options (dict, optional): Overrides of the config. Defaults to None.
     """
-    cfg = Config.fromfile(config) if isinstance(config, str) else config
-    cfg.merge_from_dict(cfg_options or {})
     check_top_k(cfg)
     cfg.work_dir = work_dir
     # Only the loaders and the evaluator are wanted; a search loop would look for its own supernet.

@@ -41,7 +41,7 @@ class NASBOptimWrapperConstructor:
         paramwise_cfg (dict, optional): Must not be given here. Defaults to None.
 
     Raises:
-        ValueError: If another key is there, or one of the two is missing.
+        ValueError: If another key is there, one of the two is missing, or has mixed precision.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: Optional[dict] = None) -> None:
@@ -49,6 +49,10 @@ class NASBOptimWrapperConstructor:
             given = sorted({*optim_wrapper_cfg, *(['paramwise_cfg'] if paramwise_cfg is not None else [])})
             raise ValueError(f'optim_wrapper has {", ".join(given)}; a NASB search needs weights and edges, and '
                              'paramwise_cfg inside weights')
+        for name, wrapper in optim_wrapper_cfg.items():
+            if wrapper.get('type', 'OptimWrapper') != 'OptimWrapper':
+                raise ValueError(f'optim_wrapper.{name}.type is {wrapper["type"]}; a NASB search sets gradients by hand, in '
+                                 'full precision: only OptimWrapper is allowed')
         self.cfg = optim_wrapper_cfg
 
     def __call__(self, model: nn.Module) -> OptimWrapperDict:
