@@ -1,4 +1,4 @@
-"""Weights whose keys and shapes fit and which are still another network's: refused in one sentence, whoever wrote the file."""
+"""Weights whose keys and shapes fit and which are still of another network: refused in one sentence, whoever wrote them."""
 import pytest
 import torch
 from mmengine.registry import MODELS, init_default_scope
