@@ -17,4 +17,4 @@ model = dict(
     data_preprocessor=_base_.data_preprocessor)
 train_cfg = dict(max_epochs=4, val_interval=4, input_size=(48, 48))
 # In minutes, not days: larger steps.
-optim_wrapper = dict(edges=dict(optimizer=dict(lr=0.02)))
+optim_wrapper = dict(alphas=dict(optimizer=dict(lr=0.02)))

@@ -3,8 +3,8 @@
 A documented interpretation, docs/nasb.md. This needs torch and numpy alone; the MMEngine side is in ``engine/``.
 """
 from .cell import Cell, CellSpace, Edge
-from .choose import choose_cells
 from .costs import NetOps, candidate_ops, count_cell_ops, count_net_ops, count_params
+from .derive import derive_cells
 from .modules import DiscreteCell, MixedCell
 from .network import CellNet, load_cells
 from .operations import OPERATIONS, CellRules, Operation, register_operation
@@ -12,6 +12,6 @@ from .resnet import CellSite, ResNetShape, StemShape
 
 __all__ = [
     'Cell', 'CellNet', 'CellRules', 'CellSite', 'CellSpace', 'DiscreteCell', 'Edge', 'MixedCell', 'NetOps',
-    'OPERATIONS', 'Operation', 'ResNetShape', 'StemShape', 'candidate_ops', 'choose_cells', 'count_cell_ops',
+    'OPERATIONS', 'Operation', 'ResNetShape', 'StemShape', 'candidate_ops', 'derive_cells', 'count_cell_ops',
     'count_net_ops', 'count_params', 'load_cells', 'register_operation'
 ]

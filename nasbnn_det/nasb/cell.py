@@ -2,7 +2,7 @@
 from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
-from .operations import OPERATIONS, ZERO
+from .operations import NO_EDGE, OPERATIONS
 
 #: A choice's place: source and target node.
 Pair = Tuple[int, int]
@@ -60,7 +60,7 @@ class Cell:
         if any(type(node) is not int for node in nodes) or not 0 <= edge.source < edge.target < self.num_nodes:
             raise ValueError(f'illegal cell: an edge from node {edge.source!r} to node {edge.target!r}; edges run '
                              f'from a lower to a higher node, 0 to {self.num_nodes - 1}')
-        allowed = [name for name in OPERATIONS if name != ZERO]
+        allowed = [name for name in OPERATIONS if name != NO_EDGE]
         if edge.operation not in allowed:
             raise ValueError(f'illegal cell: operation {edge.operation!r} is unknown; allowed are '
                              f"{', '.join(allowed)}, and no edge at all for zero")
@@ -68,7 +68,7 @@ class Cell:
     @classmethod
     def from_choices(cls, choices: Mapping[Pair, str], num_nodes: int, num_bases: int = 1) -> 'Cell':
         """The cell of a choice per pair of nodes; zeros, and what they cut off, are left out."""
-        edges = [Edge(source, target, name) for (source, target), name in choices.items() if name != ZERO]
+        edges = [Edge(source, target, name) for (source, target), name in choices.items() if name != NO_EDGE]
         return cls(_alive(edges, num_nodes), num_nodes, num_bases)
 
     def with_bases(self, num_bases: int) -> 'Cell':
@@ -139,7 +139,7 @@ class CellSpace:
 
     @property
     def pairs(self) -> List[Pair]:
-        """The edges to choose, as (source, target), in the order of the rows of edge weights."""
+        """The edges to choose, as (source, target), in the order of the rows of alphas."""
         return [(source, target) for target in range(1, self.num_nodes) for source in range(target)]
 
     def cell(self, choices: Sequence[int]) -> Cell:

@@ -12,7 +12,7 @@ from .network import CellNet
 from .operations import CellRules
 from .resnet import ResNetShape
 
-_EDGE_WEIGHTS = '.edge_weights'
+_ALPHAS = '.alphas'
 
 
 def describe_backbone(shape: ResNetShape, rules: CellRules, net: Optional[CellNet]) -> Dict[str, Any]:
@@ -43,7 +43,7 @@ def _brief(identity: Dict[str, Any], keys: List[str]) -> str:
 
 def is_mixed(state: Dict[str, Tensor]) -> bool:
     """Whether a state dict holds a network of mixed cells."""
-    return any(name.endswith(_EDGE_WEIGHTS) for name in state)
+    return any(name.endswith(_ALPHAS) for name in state)
 
 
 def discrete_state(state: Dict[str, Tensor], net: CellNet) -> Dict[str, Tensor]:
@@ -60,7 +60,7 @@ def discrete_state(state: Dict[str, Tensor], net: CellNet) -> Dict[str, Tensor]:
     chosen = {f'{name}.edges.{edge_key(edge.source, edge.target)}.': edge.operation
               for name, cell in net.by_name.items() for edge in cell.edges}
     for key, value in state.items():
-        if key.endswith((_EDGE_WEIGHTS, '.temperature')):
+        if key.endswith((_ALPHAS, '.temperature')):
             continue
         head, found, tail = key.partition('.edges.')
         if not found:

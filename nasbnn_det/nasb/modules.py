@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..binary import BinaryConvModule
 from .cell import Cell, CellSpace
-from .operations import OPERATIONS, ZERO, CellRules
+from .operations import NO_EDGE, OPERATIONS, CellRules
 
 
 def edge_key(source: int, target: int) -> str:
@@ -92,7 +92,7 @@ class DiscreteCell(_CellModule):
 
 
 class MixedCell(_CellModule):
-    """A cell with all candidates of all edges, weighted by a softmax over ``edge_weights``.
+    """A cell with all candidates of all edges, weighted by a softmax over ``alphas``.
 
     Args:
         in_channels (int): C of the input (N, C, H, W).
@@ -103,7 +103,7 @@ class MixedCell(_CellModule):
         rules (CellRules): What all cells have in common.
 
     Attributes:
-        edge_weights (nn.Parameter): Shape (edges, operations), zeros at first. They need no gradient unless a search
+        alphas (nn.Parameter): Shape (edges, operations), zeros at first. They need no gradient unless a search
             asks for it, so that ordinary training leaves the mixture even.
         temperature (Tensor): Of the softmax, a buffer; 1 at first.
     """
@@ -116,13 +116,13 @@ class MixedCell(_CellModule):
             inputs, step = (out_channels, 1) if source else (in_channels, stride)
             self.edges[edge_key(source, target)] = nn.ModuleDict({
                 name: OPERATIONS[name](inputs, out_channels, step, space.num_bases, rules)
-                for name in space.operations if name != ZERO})
-        self.edge_weights = nn.Parameter(torch.zeros(len(space.pairs), len(space.operations)), requires_grad=False)
+                for name in space.operations if name != NO_EDGE})
+        self.alphas = nn.Parameter(torch.zeros(len(space.pairs), len(space.operations)), requires_grad=False)
         self.register_buffer('temperature', torch.tensor(1.0))
 
     def probabilities(self) -> Tensor:
-        """Softmax of the edge weights at the current temperature, shape (edges, operations)."""
-        return (self.edge_weights / self.temperature).softmax(1)
+        """Softmax of the alphas at the current temperature, shape (edges, operations)."""
+        return (self.alphas / self.temperature).softmax(1)
 
     def _edges(self) -> Iterator[Tuple[int, int, Callable[[Tensor], Tensor]]]:
         rows = [dict(zip(self.space.operations, row)) for row in self.probabilities().unbind()]
@@ -131,7 +131,7 @@ class MixedCell(_CellModule):
         absent = [0.0] + [1.0] * (self.num_nodes - 1)
         for (source, target), row in zip(self.space.pairs, rows):
             present = 1 - absent[source]
-            absent[target] = absent[target] * (1 - present * (1 - row.get(ZERO, 0.0)))
+            absent[target] = absent[target] * (1 - present * (1 - row.get(NO_EDGE, 0.0)))
             yield source, target, partial(self._mix, self.edges[edge_key(source, target)], row, present)
 
     @staticmethod

@@ -53,7 +53,7 @@ class Operation(nn.Module):
 OPERATIONS: Dict[str, Type[Operation]] = {}
 
 #: The name that stands for "no edge".
-ZERO = 'zero'
+NO_EDGE = 'none'
 
 
 def register_operation(name: str) -> Callable[[Type[Operation]], Type[Operation]]:
@@ -72,7 +72,7 @@ def register_operation(name: str) -> Callable[[Type[Operation]], Type[Operation]
     return register
 
 
-@register_operation(ZERO)
+@register_operation(NO_EDGE)
 class Zero(Operation):
     """No edge: zeros."""
 
@@ -85,8 +85,8 @@ class Zero(Operation):
         return x.new_zeros(x.shape[0], self.out_channels, height, width)
 
 
-@register_operation('identity')
-class Identity(Operation):
+@register_operation('skip_connect')
+class SkipConnect(Operation):
     """The input itself, brought to shape by the brick's shortcut: average pooling, channels repeated or folded."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int, num_bases: int, rules: CellRules) -> None:

@@ -67,7 +67,7 @@ def _draw_cell(axis: Any, name: str, cell: Cell) -> None:
     axis.set_ylim(-0.45, 0.7 if last > 1 else 0.25)
 
 
-def plot_edge_weights(path: Union[str, os.PathLike], rows: Sequence[Dict[str, Any]], space: CellSpace) -> None:
+def plot_alphas(path: Union[str, os.PathLike], rows: Sequence[Dict[str, Any]], space: CellSpace) -> None:
     """Draws the probabilities of all candidates over the epochs, a small diagram per edge of each cell.
 
     Args:

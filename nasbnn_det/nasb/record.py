@@ -1,4 +1,4 @@
-"""What a search writes beside its checkpoints: the cells, the history of the edge weights, pictures."""
+"""What a search writes beside its checkpoints: the cells, the history of the alphas, pictures."""
 import json
 import os
 from dataclasses import asdict
@@ -8,24 +8,24 @@ from typing import Any, Dict, List, Union
 from ..files import replace_text
 from .cell import CellSpace
 from .network import CellNet
-from .plots import plot_cells, plot_edge_weights
+from .plots import plot_cells, plot_alphas
 
 
 def read_history(path: Union[str, os.PathLike]) -> List[Dict[str, Any]]:
-    """Reads an ``edge_weights.jsonl``: per epoch its number, temperature, space and probabilities.
+    """Reads an ``alphas.jsonl``: per epoch its number, temperature, space and probabilities.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no history of edge weights.
+        ValueError: If it is no history of alphas.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f"history '{path}' does not exist; a NASB search writes edge_weights.jsonl")
+        raise FileNotFoundError(f"history '{path}' does not exist; a NASB search writes alphas.jsonl")
     try:
         rows = [json.loads(line) for line in Path(path).read_text(encoding='utf-8').splitlines()]
         if not rows or any(not {'epoch', 'space', 'probabilities'} <= set(row) for row in rows):
             raise ValueError('epochs, space and probabilities are missing')
     except (TypeError, ValueError) as error:
-        raise ValueError(f"'{path}' is no history of edge weights ({error}); allowed is the edge_weights.jsonl of a "
+        raise ValueError(f"'{path}' is no history of alphas ({error}); allowed is the alphas.jsonl of a "
                          'NASB search') from error
     return rows
 
@@ -40,7 +40,7 @@ class SearchRecord:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         self.cells_path = self.folder / 'cells.json'
-        self.history_path = self.folder / 'edge_weights.jsonl'
+        self.history_path = self.folder / 'alphas.jsonl'
         self.rows: List[Dict[str, Any]] = []
 
     def truncate(self, epoch: int) -> None:
@@ -56,6 +56,6 @@ class SearchRecord:
         net.save(self.cells_path)
 
     def draw(self, net: CellNet, space: CellSpace) -> None:
-        """Draws the cells, and the edge weights over time."""
+        """Draws the cells, and the alphas over time."""
         plot_cells(self.folder / 'cells.png', net)
-        plot_edge_weights(self.folder / 'edge_weights.png', self.rows, space)
+        plot_alphas(self.folder / 'alphas.png', self.rows, space)

@@ -77,7 +77,7 @@ def nasb_stages(pretrain: str, search: str, report: str, shape: int, options: _O
         train('pretrain', pretrain, options),
         train('search', search, options, both_pretrained('{pretrain.checkpoint}')),
         _stage('cells', 'tools/analysis_tools/nasb_report.py',
-               [report, '--shape', size, size, '--history', '{search}/edge_weights.jsonl', '--work-dir',
+               [report, '--shape', size, size, '--history', '{search}/alphas.jsonl', '--work-dir',
                 '{stage_dir}'], [found_cells()]),
     ]
 

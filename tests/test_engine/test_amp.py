@@ -25,7 +25,7 @@ def test_the_type_is_that_of_the_machine():
 
 
 @pytest.mark.parametrize('cfg', [
-    Config(dict(optim_wrapper=dict(constructor='nasbnn_det.NASBOptimWrapperConstructor', weights={}, edges={}))),
+    Config(dict(optim_wrapper=dict(constructor='nasbnn_det.NASBOptimWrapperConstructor', weights={}, alphas={}))),
     wrapper(type='ApexOptimWrapper'), Config(dict())])
 def test_a_training_with_other_optimisers_is_refused(cfg):
     with pytest.raises(ValueError, match='--amp is for trainings with one optimiser.* leave --amp out'):

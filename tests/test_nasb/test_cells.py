@@ -24,9 +24,9 @@ from nasbnn_det.nasb import (
     MixedCell,
     ResNetShape,
     candidate_ops,
-    choose_cells,
     count_cell_ops,
     count_params,
+    derive_cells,
     load_cells,
     register_operation,
 )
@@ -61,27 +61,27 @@ def test_choices_make_legal_cells_without_dead_edges(space, data):
     assert {((e.source, e.target), e.operation) for e in cell.edges} <= set(named.items())
     ways = {0: True}
     for node in range(1, space.num_nodes):
-        ways[node] = any(ways[s] and named[s, node] != 'zero' for s in range(node))
+        ways[node] = any(ways[s] and named[s, node] != 'none' for s in range(node))
     # Every edge into the output that starts somewhere reachable is kept.
     last = space.num_nodes - 1
     kept = {(e.source, e.target) for e in cell.edges}
-    assert all(((s, last) in kept) == (ways[s] and named[s, last] != 'zero') for s in range(last))
+    assert all(((s, last) in kept) == (ways[s] and named[s, last] != 'none') for s in range(last))
 
 
 @pytest.mark.parametrize('make, words', [
-    (lambda: Cell(((0, 2, 'identity'), )), 'edges run from a lower to a higher node, 0 to 1'),
-    (lambda: Cell(((1, 0, 'identity'), )), 'from node 1 to node 0'),
-    (lambda: Cell(((0, 1, 'zero'), )), "'zero' is unknown; allowed are identity, .*no edge at all for zero"),
+    (lambda: Cell(((0, 2, 'skip_connect'), )), 'edges run from a lower to a higher node, 0 to 1'),
+    (lambda: Cell(((1, 0, 'skip_connect'), )), 'from node 1 to node 0'),
+    (lambda: Cell(((0, 1, 'none'), )), "'none' is unknown; allowed are identity, .*no edge at all for zero"),
     (lambda: Cell(((0, 1, 'conv'), )), "operation 'conv' is unknown"),
-    (lambda: Cell(((0, 1, 'identity'), (0, 1, 'avg_pool_3x3'))), 'more than one edge from node 0 to node 1'),
-    (lambda: Cell(((0, 1, 'identity'), ), 3), 'from node 0 to node 1 lies on no way'),
-    (lambda: Cell(((1, 2, 'identity'), ), 3), 'from node 1 to node 2 lies on no way'),
+    (lambda: Cell(((0, 1, 'skip_connect'), (0, 1, 'avg_pool_3x3'))), 'more than one edge from node 0 to node 1'),
+    (lambda: Cell(((0, 1, 'skip_connect'), ), 3), 'from node 0 to node 1 lies on no way'),
+    (lambda: Cell(((1, 2, 'skip_connect'), ), 3), 'from node 1 to node 2 lies on no way'),
     (lambda: Cell(num_bases=0), 'num_bases is 0; it must be an integer of at least 1'),
     (lambda: Cell(num_nodes=True), 'num_nodes is True'),
     (lambda: Cell.from_dict(dict(edges=[])), 'a cell has the keys num_nodes, num_bases and edges'),
     (lambda: Cell.from_dict(dict(edges=[[0]], num_nodes=2, num_bases=1)), 'rows of source, target and operation'),
-    (lambda: CellSpace(operations=('zero', 'conv')), 'two or more different ones of zero, identity'),
-    (lambda: CellSpace(operations=('zero', 'zero')), 'two or more different ones'),
+    (lambda: CellSpace(operations=('none', 'conv')), 'two or more different ones of zero, identity'),
+    (lambda: CellSpace(operations=('none', 'none')), 'two or more different ones'),
     (lambda: CellSpace(num_nodes=1), 'num_nodes is 1'),
     (lambda: CellNet(18, (Cell(), )), '1 cells for a ResNet-18, which has places for 16'),
     (lambda: CellNet.plain(20), 'depth is 20; allowed are 18, 34, 50'),
@@ -106,7 +106,7 @@ def test_wrong_files_are_refused(tmp_path):
 def test_an_operation_of_ones_own_can_be_chosen():
     try:
         @register_operation('half')
-        class Half(OPERATIONS['identity']):
+        class Half(OPERATIONS['skip_connect']):
             pass
         cell = Cell(((0, 1, 'half'), ))
         assert isinstance(DiscreteCell(4, 8, 3, 2, cell).edges['0_1'], Half)
@@ -157,7 +157,7 @@ def test_mixed_with_one_hot_edge_weights_is_the_discrete_cell(space, site, size,
     chosen = data.draw(choices(space))
     args = site.in_channels, site.out_channels, 3, site.stride
     mixed = settle(MixedCell(*args, space))
-    for row, choice in zip(mixed.edge_weights, chosen):
+    for row, choice in zip(mixed.alphas, chosen):
         row[choice] = 1e3
     net = CellNet(18, (space.cell(chosen), ) + (Cell(), ) * 15)
     discrete = DiscreteCell(*args, net.cells[0])
@@ -187,7 +187,7 @@ def test_bases_add_convolutions_of_their_own():
     assert not torch.equal(first.weight, second.weight) and second.sign.bias.grad is not None
 
 
-@pytest.mark.parametrize('name', [name for name in OPERATIONS if name != 'zero'])
+@pytest.mark.parametrize('name', [name for name in OPERATIONS if name != 'none'])
 def test_candidates_of_an_edge_have_the_same_scale(name):
     torch.manual_seed(0)
     op = OPERATIONS[name](8, 8, 1, 1, CellRules()).train()
@@ -213,25 +213,25 @@ def test_chosen_cells_keep_the_bound_and_are_the_best_without_one(space, places,
     rng = np.random.default_rng(seed)
     probabilities = [rng.dirichlet(np.ones(len(space.operations)), len(space.pairs)) for _ in places]
     costs = [candidate_ops(space, site, (4, 4)) for site in places]
-    best = choose_cells(probabilities, space, costs)
+    best = derive_cells(probabilities, space, costs)
     assert best == tuple(space.cell(p.argmax(1)) for p in probabilities)
     least, most = (sum(getattr(c, how)(1).sum() for c in costs) for how in ('min', 'max'))
     bound = least + share * (most - least)
     plain = [count_cell_ops(Cell(num_bases=space.num_bases), site, (4, 4)).ops for site in places]
-    chosen = choose_cells(probabilities, space, costs, bound)
+    chosen = derive_cells(probabilities, space, costs, bound)
     added = sum(count_cell_ops(cell, site, (4, 4)).ops for cell, site in zip(chosen, places)) - sum(plain)
     assert added <= bound * (1 + 1e-9)
     if least > 0:
         with pytest.raises(ValueError, match='no choice of edges adds at most'):
-            choose_cells(probabilities, space, costs, least * 0.9)
+            derive_cells(probabilities, space, costs, least * 0.9)
 
 
 def test_a_bound_takes_back_what_loses_least_per_operation():
-    space = CellSpace(2, ('zero', 'bin_conv_3x3'))
+    space = CellSpace(2, ('none', 'bin_conv_3x3'))
     places = [CellSite('a', 4, 4, 1, 1)] * 2
     costs = [candidate_ops(space, site, (4, 4)) for site in places]
     probabilities = [np.array([[0.1, 0.9]]), np.array([[0.4, 0.6]])]
-    kept = choose_cells(probabilities, space, costs, costs[0].max())
+    kept = derive_cells(probabilities, space, costs, costs[0].max())
     assert [len(cell.edges) for cell in kept] == [1, 0] and kept[0].edges == (Edge(0, 1, 'bin_conv_3x3'), )
 
 

@@ -1,11 +1,11 @@
-"""Gradients of edge weights, and a search with a planted answer."""
+"""Gradients of alphas, and a search with a planted answer."""
 import copy
 
 import pytest
 import torch
 from torch import nn
 
-from nasbnn_det.nasb import Cell, CellSite, CellSpace, DiscreteCell, MixedCell, candidate_ops, choose_cells
+from nasbnn_det.nasb import Cell, CellSite, CellSpace, DiscreteCell, MixedCell, candidate_ops, derive_cells
 from nasbnn_det.nasb.gradient import first_order, second_order
 
 
@@ -45,18 +45,18 @@ def test_second_order_is_the_derivative_through_a_step():
     assert value == pytest.approx(loss(0, ahead).item())
 
 
-@pytest.mark.parametrize('planted, order', [('zero', 1), ('max_pool_3x3', 1), ('avg_pool_3x3', 1),
+@pytest.mark.parametrize('planted, order', [('none', 1), ('max_pool_3x3', 1), ('avg_pool_3x3', 1),
                                             ('bin_dil_conv_3x3', 1), ('max_pool_3x3', 2)])
 def test_search_finds_the_planted_operation(planted, order):
     """The target is a cell with one known edge; only that operation can bring the loss down on new images."""
     torch.manual_seed(0)
     channels, space = 8, CellSpace(num_nodes=2)
-    edges = () if planted == 'zero' else ((0, 1, planted), )
+    edges = () if planted == 'none' else ((0, 1, planted), )
     teacher = DiscreteCell(channels, channels, 3, 1, Cell(edges)).train()
     mixed = MixedCell(channels, channels, 3, 1, space).train()
     mixed.backbone.load_state_dict(copy.deepcopy(teacher.backbone.state_dict()))
     weights = [p for p in mixed.parameters() if p.requires_grad]
-    optimizers = torch.optim.Adam(weights, 0.01), torch.optim.Adam([mixed.edge_weights], 0.05)
+    optimizers = torch.optim.Adam(weights, 0.01), torch.optim.Adam([mixed.alphas], 0.05)
     batches = torch.randn(2, 8, 16, channels, 8, 8)
 
     def loss(half, step):
@@ -69,15 +69,15 @@ def test_search_finds_the_planted_operation(planted, order):
     for step in range(steps):
         mixed.temperature.fill_(0.2**(step / steps))
         if order == 1:
-            _, (gradient, ) = first_order(lambda: loss(1, step), [mixed.edge_weights], weights)
+            _, (gradient, ) = first_order(lambda: loss(1, step), [mixed.alphas], weights)
         else:
-            _, (gradient, ) = second_order(lambda: loss(1, step), lambda: loss(0, step), [mixed.edge_weights], weights,
+            _, (gradient, ) = second_order(lambda: loss(1, step), lambda: loss(0, step), [mixed.alphas], weights,
                                            0.01)
-        mixed.edge_weights.grad = gradient
+        mixed.alphas.grad = gradient
         optimizers[1].step()
         optimizers[0].zero_grad()
         loss(0, step).backward()
         optimizers[0].step()
     site = CellSite('layer1.0.conv1', channels, channels, 1, 1)
-    cell, = choose_cells([mixed.probabilities().detach().numpy()], space, [candidate_ops(space, site, (8, 8))])
+    cell, = derive_cells([mixed.probabilities().detach().numpy()], space, [candidate_ops(space, site, (8, 8))])
     assert [edge.operation for edge in cell.edges] == [name for *_, name in edges]

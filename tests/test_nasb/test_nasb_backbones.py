@@ -25,16 +25,16 @@ def build(**kwargs):
 
 
 def build_mixed(**kwargs):
-    """A narrow mixed backbone with edge weights that choose, sharply."""
+    """A narrow mixed backbone with alphas that choose, sharply."""
     net = build(type='nasbnn_det.NASBSearchResNet', space=dict(num_nodes=3), **kwargs)
     for cell in net.cells.values():
-        nn.init.normal_(cell.edge_weights, std=1e5)
+        nn.init.normal_(cell.alphas, std=1e5)
     return net
 
 
 def chosen(net):
-    """The cells a mixed backbone's edge weights choose."""
-    return CellNet(net.shape.depth, tuple(c.space.cell(c.edge_weights.argmax(1).tolist()) for c in net.cells.values()))
+    """The cells a mixed backbone's alphas choose."""
+    return CellNet(net.shape.depth, tuple(c.space.cell(c.alphas.argmax(1).tolist()) for c in net.cells.values()))
 
 
 def shake(net):
@@ -105,7 +105,7 @@ def test_frozen_stages(kind, frozen):
         for i, stage in enumerate((net.stem, net.layer1, net.layer2, net.layer3, net.layer4)):
             free = i > frozen
             names = [n for n, p in stage.named_parameters() if p.requires_grad != free]
-            assert all(n.endswith('edge_weights') for n in names)
+            assert all(n.endswith('alphas') for n in names)
             assert all(m.training == free for m in stage.modules())
         net.eval().train()
 
@@ -172,4 +172,4 @@ def test_edge_weights_are_not_trained_by_ordinary_training():
     sum(o.sum() for o in net(torch.randn(2, 3, 16, 16))).backward()
     for cell in net.modules():
         if isinstance(cell, MixedCell):
-            assert cell.edge_weights.grad is None and torch.allclose(cell.probabilities(), torch.tensor(1 / 7))
+            assert cell.alphas.grad is None and torch.allclose(cell.probabilities(), torch.tensor(1 / 7))

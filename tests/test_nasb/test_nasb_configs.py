@@ -67,10 +67,10 @@ def test_three_stages(chain, depth, tiny_shapes, tmp_path):
             assert part.init_cfg.type == 'Pretrained'
             part.init_cfg.checkpoint = str(tmp_path / folder / 'epoch_1.pth')
     first = run(pretrain)
-    assert all(float(c.edge_weights.abs().max()) == 0 for c in first.model.backbone.cells.values())
+    assert all(float(c.alphas.abs().max()) == 0 for c in first.model.backbone.cells.values())
     search.model.backbone.norm_eval = True  # keeps the statistics, so that the next stage can be compared
     second = run(search)
-    assert any(float(c.edge_weights.abs().max()) > 0 for c in second.model.backbone.cells.values())
+    assert any(float(c.alphas.abs().max()) > 0 for c in second.model.backbone.cells.values())
     finetune.model.backbone.cells = str(tmp_path / '1' / 'cells.json')
     third = Runner.from_cfg(finetune)
     third.model.init_weights()

@@ -48,7 +48,7 @@ def search(cfg):
 
 
 def edges(runner):
-    return torch.stack([cell.edge_weights.detach() for cell in runner.model.backbone.cells.values()])
+    return torch.stack([cell.alphas.detach() for cell in runner.model.backbone.cells.values()])
 
 
 @pytest.fixture(scope='module')
@@ -64,14 +64,14 @@ def test_both_kinds_of_weights_are_trained_and_everything_is_written(finished):
     wrappers = runner.optim_wrapper
     count = {name: sum(p.numel() for group in w.optimizer.param_groups for p in group['params'])
              for name, w in wrappers.items()}
-    assert count['edges'] == edges(runner).numel()
+    assert count['alphas'] == edges(runner).numel()
     assert sum(count.values()) == sum(p.numel() for p in runner.model.parameters())
     saved = torch.load(folder / 'epoch_3.pth', weights_only=False)
-    assert set(saved['optimizer']) == {'weights', 'edges'} and saved['optimizer']['edges']['state']
-    rows = [json.loads(line) for line in (folder / 'edge_weights.jsonl').read_text().splitlines()]
+    assert set(saved['optimizer']) == {'weights', 'alphas'} and saved['optimizer']['alphas']['state']
+    rows = [json.loads(line) for line in (folder / 'alphas.jsonl').read_text().splitlines()]
     assert [row['epoch'] for row in rows] == [0, 1, 2]
     assert rows[0]['temperature'] == pytest.approx(1.0) and rows[2]['temperature'] == pytest.approx(0.1)
-    assert {'cells.png', 'edge_weights.png'} <= {p.name for p in folder.iterdir()}
+    assert {'cells.png', 'alphas.png'} <= {p.name for p in folder.iterdir()}
 
 
 def test_found_cells_keep_the_bound(finished):
@@ -88,14 +88,14 @@ def test_resumed_search_ends_with_the_same_cells(finished, tiny_shapes, tmp_path
     broken = tmp_path / 'broken'
     broken.mkdir()
     # What a search leaves that was killed in its third epoch: two checkpoints, a history that may be ahead of them.
-    for name in ('epoch_1.pth', 'epoch_2.pth', 'edge_weights.jsonl'):
+    for name in ('epoch_1.pth', 'epoch_2.pth', 'alphas.jsonl'):
         (broken / name).write_bytes((folder / name).read_bytes())
     (broken / 'last_checkpoint').write_text(str(broken / 'epoch_2.pth'))
     cfg = config(tiny_shapes, broken)
     cfg.resume = True
     resumed = search(cfg)
     assert torch.equal(edges(resumed), edges(runner))
-    for name in ('cells.json', 'edge_weights.jsonl'):
+    for name in ('cells.json', 'alphas.jsonl'):
         assert (broken / name).read_text() == (folder / name).read_text()
 
 
@@ -104,11 +104,11 @@ def test_penalties_steer(finished, tiny_shapes, tmp_path):
     loop.ops_penalty, loop.entropy_penalty = 1.0, 0.0
     with torch.no_grad():
         for cell in loop.cells.values():
-            cell.edge_weights.zero_()
-            cell.edge_weights[:, list(cell.space.operations).index('bin_conv_5x5')] = 1e3
+            cell.alphas.zero_()
+            cell.alphas[:, list(cell.space.operations).index('bin_conv_5x5')] = 1e3
         many = float(loop.penalty())
         for cell in loop.cells.values():
-            cell.edge_weights.zero_()
+            cell.alphas.zero_()
         loop.ops_penalty, loop.entropy_penalty = 0.0, 1.0
         even = float(loop.penalty())
     overhead = sum(cost.max() for cost in loop.costs) / loop.plain_ops  # the dearest candidate everywhere
@@ -119,7 +119,7 @@ def test_penalties_steer(finished, tiny_shapes, tmp_path):
 @pytest.mark.parametrize('more, words', [
     ({'train_cfg.order': 3}, 'order is 3; allowed are 1 and 2'),
     ({'train_cfg.warmup_epochs': 3}, 'warmup_epochs is 3; allowed are 0 to 2'),
-    ({'train_cfg.edge_fraction': 1.0}, 'edge_fraction is 1.0; it must lie between 0 and 1'),
+    ({'train_cfg.alpha_fraction': 1.0}, 'alpha_fraction is 1.0; it must lie between 0 and 1'),
     ({'train_cfg.temperature.end': 0.0}, 'both must be positive'),
     ({'train_cfg.temperature.stop': 1}, 'train_cfg.temperature has no stop'),
     ({'train_cfg.max_overhead': -0.1}, 'no choice of edges adds at most'),
@@ -140,10 +140,10 @@ def test_one_optimiser_is_refused(tiny_shapes, tmp_path):
     with pytest.raises(ValueError, match='a NASB search needs two optimisers'):
         search(cfg)
     cfg = config(tiny_shapes, tmp_path, **{'optim_wrapper.more': 1})
-    with pytest.raises(ValueError, match='optim_wrapper has edges, more, weights'):
+    with pytest.raises(ValueError, match='optim_wrapper has alphas, more, weights'):
         search(cfg)
-    cfg = config(tiny_shapes, tmp_path, **{'optim_wrapper.edges.type': 'AmpOptimWrapper'})
-    with pytest.raises(ValueError, match='optim_wrapper.edges.type is AmpOptimWrapper; .* only OptimWrapper is allowed'):
+    cfg = config(tiny_shapes, tmp_path, **{'optim_wrapper.alphas.type': 'AmpOptimWrapper'})
+    with pytest.raises(ValueError, match='optim_wrapper.alphas.type is AmpOptimWrapper; .* only OptimWrapper is allowed'):
         search(cfg)
     cfg = config(tiny_shapes, tmp_path, **{'optim_wrapper.weights.accumulative_counts': 2})
     with pytest.raises(ValueError, match='optim_wrapper.weights.accumulative_counts is 2; .* only 1 is allowed'):
@@ -167,7 +167,7 @@ def test_killed_search_ends_with_the_same_cells(finished, tiny_shapes, tmp_path)
     process.wait()
     assert not (killed / 'epoch_3.pth').exists(), 'the kill came after the end'
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    for name in ('cells.json', 'edge_weights.jsonl'):
+    for name in ('cells.json', 'alphas.jsonl'):
         assert (killed / name).read_bytes() == (finished[1] / name).read_bytes()
 
 
@@ -180,6 +180,6 @@ def test_two_processes_search_together(tiny_shapes, tmp_path):
     done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True,
                           env=dict(os.environ, OMP_NUM_THREADS='1'))
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[:9000]
-    rows = [json.loads(line) for line in (tmp_path / 'edge_weights.jsonl').read_text().splitlines()]
+    rows = [json.loads(line) for line in (tmp_path / 'alphas.jsonl').read_text().splitlines()]
     assert [row['epoch'] for row in rows] == [0, 1, 2]
     assert len(load_cells(str(tmp_path / 'cells.json'), 18).cells) == 16

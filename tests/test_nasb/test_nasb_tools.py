@@ -13,7 +13,7 @@ CONFIG = 'configs/nasb/nasb-plain-r18-tiny_1xb64-10e_imagefolder-32.py'
 
 def test_report_of_cells(tmp_path, run_tool):
     space = CellSpace(2)
-    net = CellNet(18, (Cell(((0, 1, 'bin_conv_5x5'), )), Cell(((0, 1, 'identity'), ))) + (Cell(), ) * 14)
+    net = CellNet(18, (Cell(((0, 1, 'bin_conv_5x5'), )), Cell(((0, 1, 'skip_connect'), ))) + (Cell(), ) * 14)
     net.save(tmp_path / 'cells.json')
     even = {name: [[1 / 7] * 7] for name in net.by_name}
     rows = [dict(epoch=i, temperature=1.0, space=vars(space), probabilities=even) for i in range(2)]

@@ -1,6 +1,6 @@
 """Reports the cells of a NASB network: what each costs over the plain binary convolution, and what it looks like.
 
-Prints a table; the folder gets report.json, cells.png and, with the search's history, edge_weights.png.
+Prints a table; the folder gets report.json, cells.png and, with the search's history, alphas.png.
 """
 import argparse
 import json
@@ -12,7 +12,7 @@ from nasbnn_det.cli import SHAPE_HELP, add_config_options, choose_shape, read_co
 from nasbnn_det.files import replace_text
 from nasbnn_det.models.backbones import NASBResNet
 from nasbnn_det.nasb import CellSpace
-from nasbnn_det.nasb.plots import plot_cells, plot_edge_weights
+from nasbnn_det.nasb.plots import plot_cells, plot_alphas
 from nasbnn_det.nasb.record import read_history
 from nasbnn_det.nasb.report import net_costs
 
@@ -21,7 +21,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config whose backbone is a NASBResNet: classifier or detector')
     parser.add_argument('--shape', type=int, nargs=2, help=SHAPE_HELP)
-    parser.add_argument('--history', help='edge_weights.jsonl of the search')
+    parser.add_argument('--history', help='alphas.jsonl of the search')
     parser.add_argument('--work-dir', default='work_dirs/nasb_report', help='folder to write to')
     add_config_options(parser)
     return parser.parse_args()
@@ -52,8 +52,8 @@ def main() -> None:
     pictures = ['cells.png']
     if args.history:
         rows = read_history(args.history)
-        plot_edge_weights(folder / 'edge_weights.png', rows, CellSpace(**rows[0]['space']))
-        pictures.append('edge_weights.png')
+        plot_alphas(folder / 'alphas.png', rows, CellSpace(**rows[0]['space']))
+        pictures.append('alphas.png')
     total = costs[-1]
     replace_text(folder / 'report.json', json.dumps(
         dict(input_size=list(shape), cells=[cost.to_dict() for cost in costs[:-1]], backbone=total.to_dict()), indent=1))

@@ -7,7 +7,7 @@ model = dict(
         out_indices=(3, ),
         space=dict(
             num_nodes=3,
-            operations=('zero', 'identity', 'avg_pool_3x3', 'max_pool_3x3', 'bin_conv_3x3', 'bin_conv_5x5',
+            operations=('none', 'skip_connect', 'avg_pool_3x3', 'max_pool_3x3', 'bin_conv_3x3', 'bin_conv_5x5',
                         'bin_dil_conv_3x3'),
             num_bases=1)),
     neck=dict(type='mmpretrain.GlobalAveragePooling'),

@@ -7,7 +7,7 @@ train_cfg = dict(
     val_interval=25,
     input_size=(224, 224),
     warmup_epochs=0,
-    edge_fraction=0.5,
+    alpha_fraction=0.5,
     order=1,
     temperature=dict(start=1.0, end=0.1),
     ops_penalty=1.0,
@@ -21,6 +21,6 @@ optim_wrapper = dict(
         type='OptimWrapper',
         optimizer=dict(type='Adam', lr=1e-3, weight_decay=0.0, fused=True),
         paramwise_cfg=dict(groups=dict(class_predictors=dict(lr_mult=0.1)))),
-    edges=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=3e-3, betas=(0.5, 0.999), weight_decay=1e-3)))
+    alphas=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=3e-3, betas=(0.5, 0.999), weight_decay=1e-3)))
 # In a run of several processes the loop synchronises by itself.
 model_wrapper_cfg = dict(type='nasbnn_det.SupernetDistributedDataParallel')

@@ -10,13 +10,13 @@ from mmengine.runner import EpochBasedTrainLoop
 from torch import Tensor
 
 from ...checked import build_checked
-from ...nasb.choose import choose_cells
 from ...nasb.costs import candidate_ops, count_net_ops
+from ...nasb.derive import derive_cells
 from ...nasb.gradient import first_order, second_order
 from ...nasb.network import CellNet
 from ...nasb.record import SearchRecord
 from ...registry import LOOPS
-from ..optim.nasb import edge_parameters, mixed_cells
+from ..optim.nasb import alpha_parameters, mixed_cells
 from .split_data import build_split_loaders, cycle, start_epoch
 
 
@@ -47,12 +47,12 @@ class Temperature:
 class NASBSearchLoop(EpochBasedTrainLoop):
     """Searches the cells of a network by gradient (NASB, arXiv 2008.03515; DARTS, arXiv 1806.09055).
 
-    The training set is split in two. Before each step of the weights on their half, the edge weights make a step on
+    The training set is split in two. Before each step of the weights on their half, the alphas make a step on
     theirs. Any model whose backbone is a :class:`NASBSearchResNet` can be searched by its own losses.
 
-    After each epoch it writes ``cells.json``, the cells as they would be chosen now, ``edge_weights.jsonl``, the
+    After each epoch it writes ``cells.json``, the cells as they would be chosen now, ``alphas.jsonl``, the
     probabilities of all candidates after each epoch so far, and after the last one the pictures ``cells.png`` and
-    ``edge_weights.png``. Checkpoints hold edge weights and both optimisers; ``--resume`` continues after the last
+    ``alphas.png``. Checkpoints hold alphas and both optimisers; ``--resume`` continues after the last
     complete epoch and ends with the same cells as a search that was left alone.
 
     Args:
@@ -60,8 +60,8 @@ class NASBSearchLoop(EpochBasedTrainLoop):
         dataloader (dict): The training data loader's config.
         max_epochs (int): Epochs over the weights' half.
         input_size (Sequence[int]): Height and width, in pixels, OPs are counted for.
-        warmup_epochs (int): First epochs without steps of the edge weights. Defaults to 0.
-        edge_fraction (float): Share of the training images that the edge weights get. Defaults to 0.5.
+        warmup_epochs (int): First epochs without steps of the alphas. Defaults to 0.
+        alpha_fraction (float): Share of the training images that the alphas get. Defaults to 0.5.
         order (int): 1, or 2 for the gradient one step of the weights ahead. Defaults to 1.
         temperature (dict, optional): Arguments of :class:`Temperature`. Defaults to None: from 1 to 0.1.
         ops_penalty (float): Added to the edges' loss per unit of expected overhead above ``max_overhead``: OPs of all
@@ -82,7 +82,7 @@ class NASBSearchLoop(EpochBasedTrainLoop):
                  max_epochs: int,
                  input_size: Sequence[int],
                  warmup_epochs: int = 0,
-                 edge_fraction: float = 0.5,
+                 alpha_fraction: float = 0.5,
                  order: int = 1,
                  temperature: Optional[dict] = None,
                  ops_penalty: float = 0.0,
@@ -93,18 +93,18 @@ class NASBSearchLoop(EpochBasedTrainLoop):
         if order not in (1, 2):
             raise ValueError(f'order is {order}; allowed are 1 and 2')
         if not 0 <= warmup_epochs < max_epochs:
-            raise ValueError(f'warmup_epochs is {warmup_epochs}; allowed are 0 to {max_epochs - 1}, or edge weights '
+            raise ValueError(f'warmup_epochs is {warmup_epochs}; allowed are 0 to {max_epochs - 1}, or alphas '
                              'would never be trained')
         self.order, self.warmup_epochs, self.seed = order, warmup_epochs, seed
         self.temperature = build_checked(Temperature, temperature, 'train_cfg.temperature')
         self.ops_penalty, self.entropy_penalty, self.max_overhead = ops_penalty, entropy_penalty, max_overhead
         self.model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self.cells = mixed_cells(self.model)
-        self.edges = edge_parameters(self.model)
-        own = {id(p) for p in self.edges}
+        self.alphas = alpha_parameters(self.model)
+        own = {id(p) for p in self.alphas}
         self.weights = [p for p in self.model.parameters() if p.requires_grad and id(p) not in own]
         self._count((int(input_size[0]), int(input_size[1])))
-        weights_loader, self.edge_dataloader = build_split_loaders(dataloader, edge_fraction, seed)
+        weights_loader, self.alpha_dataloader = build_split_loaders(dataloader, alpha_fraction, seed)
         self.record = SearchRecord(Path(runner.work_dir))
         super().__init__(runner, weights_loader, max_epochs, **kwargs)
 
@@ -117,15 +117,15 @@ class NASBSearchLoop(EpochBasedTrainLoop):
         self.costs = [candidate_ops(self.space, site, size)
                       for site, size in zip(shape.sites, shape.site_sizes(input_size))]
         self.input_size = input_size
-        self.choose()
+        self.derive()
 
     # The two steps.
 
     def run(self) -> torch.nn.Module:
         """Runs the epochs that are left; returns the runner's model."""
-        if not {'weights', 'edges'} <= set(getattr(self.runner.optim_wrapper, 'optim_wrappers', ())):
+        if not {'weights', 'alphas'} <= set(getattr(self.runner.optim_wrapper, 'optim_wrappers', ())):
             raise ValueError('a NASB search needs two optimisers: optim_wrapper=dict(constructor='
-                             "'nasbnn_det.NASBOptimWrapperConstructor', weights=dict(...), edges=dict(...))")
+                             "'nasbnn_det.NASBOptimWrapperConstructor', weights=dict(...), alphas=dict(...))")
         for name, wrapper in self.runner.optim_wrapper.items():
             counts = round(1 / wrapper.scale_loss(1.0))
             if counts != 1:
@@ -134,16 +134,16 @@ class NASBSearchLoop(EpochBasedTrainLoop):
         self.record.truncate(self._epoch)
         model = super().run()
         if get_rank() == 0:
-            self.record.draw(self.choose(), self.space)
+            self.record.draw(self.derive(), self.space)
         return model
 
     def run_epoch(self) -> None:
-        """One pass over the weights' half, each step after one of the edge weights."""
-        start_epoch([self.dataloader, self.edge_dataloader], self.seed, self._epoch)
+        """One pass over the weights' half, each step after one of the alphas."""
+        start_epoch([self.dataloader, self.alpha_dataloader], self.seed, self._epoch)
         progress = (self._epoch - self.warmup_epochs) / max(self._max_epochs - 1 - self.warmup_epochs, 1)
         for cell in self.cells.values():
             cell.temperature.fill_(self.temperature.at(progress))
-        self._edge_batches = cycle(self.edge_dataloader)
+        self._alpha_batches = cycle(self.alpha_dataloader)
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         for idx, data_batch in enumerate(self.dataloader):
@@ -154,11 +154,11 @@ class NASBSearchLoop(EpochBasedTrainLoop):
         self._epoch += 1
 
     def run_iter(self, idx: int, data_batch: Any) -> None:
-        """A step of the edge weights, then one of the weights."""
+        """A step of the alphas, then one of the weights."""
         self.runner.call_hook('before_train_iter', batch_idx=idx, data_batch=data_batch)
         outputs: Dict[str, Tensor] = {}
         if self._epoch >= self.warmup_epochs:
-            outputs['edge_loss'] = self._edge_step(next(self._edge_batches), data_batch)
+            outputs['alpha_loss'] = self._alpha_step(next(self._alpha_batches), data_batch)
         outputs.update(self._weight_step(data_batch))
         self.runner.call_hook('after_train_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs)
         self._iter += 1
@@ -177,20 +177,20 @@ class NASBSearchLoop(EpochBasedTrainLoop):
         wrapper.zero_grad()
         return logs
 
-    def _edge_step(self, batch: Any, weight_batch: Any) -> Tensor:
-        wrapper = self.runner.optim_wrapper['edges']
+    def _alpha_step(self, batch: Any, weight_batch: Any) -> Tensor:
+        wrapper = self.runner.optim_wrapper['alphas']
 
         def loss() -> Tensor:
             return self._losses(batch)[0] + self.penalty()
 
         if self.order == 1:
-            value, gradients = first_order(loss, self.edges, self.weights)
+            value, gradients = first_order(loss, self.alphas, self.weights)
         else:
             rate = self.runner.optim_wrapper['weights'].get_lr()['lr'][0]
-            value, gradients = second_order(loss, lambda: self._losses(weight_batch)[0], self.edges, self.weights, rate)
-        for parameter, gradient in zip(self.edges, gradients):
+            value, gradients = second_order(loss, lambda: self._losses(weight_batch)[0], self.alphas, self.weights, rate)
+        for parameter, gradient in zip(self.alphas, gradients):
             parameter.grad = gradient
-        all_reduce_params([p.grad for p in self.edges], op='mean')
+        all_reduce_params([p.grad for p in self.alphas], op='mean')
         wrapper.step()
         wrapper.zero_grad()
         return value
@@ -206,17 +206,17 @@ class NASBSearchLoop(EpochBasedTrainLoop):
 
     # What comes of it.
 
-    def choose(self) -> CellNet:
-        """The cells as the edge weights stand now, within the bound."""
+    def derive(self) -> CellNet:
+        """The cells as the alphas stand now, within the bound."""
         bound = None if self.max_overhead is None else self.max_overhead * self.plain_ops
         probabilities = [cell.probabilities().detach().double().cpu().numpy() for cell in self.cells.values()]
-        cells = choose_cells(probabilities, self.space, self.costs, bound)
+        cells = derive_cells(probabilities, self.space, self.costs, bound)
         shape = self.model.backbone.shape
         return CellNet(shape.depth, cells, dict(input_size=list(self.input_size), base_channels=shape.base_channels,
                                                 max_overhead=self.max_overhead, seed=self.seed))
 
     def _save(self) -> None:
-        net, backbone = self.choose(), self.model.backbone
+        net, backbone = self.derive(), self.model.backbone
         rows: Dict[str, List[List[float]]] = {
             name: cell.probabilities().tolist() for name, cell in self.cells.items()}
         self.record.add(self._epoch, float(next(iter(self.cells.values())).temperature), rows, self.space, net)

@@ -1,4 +1,4 @@
-"""The two parts of the training data: one for the weights, one for the edge weights."""
+"""The two parts of the training data: one for the weights, one for the alphas."""
 import copy
 from functools import partial
 from typing import Any, Dict, Iterator, List, Tuple
@@ -11,18 +11,18 @@ from mmengine.runner import Runner, set_random_seed
 from torch.utils.data import DataLoader
 
 
-def build_split_loaders(dataloader: Dict[str, Any], edge_fraction: float, seed: int) -> Tuple[DataLoader, DataLoader]:
+def build_split_loaders(dataloader: Dict[str, Any], alpha_fraction: float, seed: int) -> Tuple[DataLoader, DataLoader]:
     """Splits a training set in two, the same way whenever it is asked.
 
     Args:
         dataloader (dict): Config of the training data loader. Its data set must be one of MMEngine's kind, with
             ``get_subset``. Workers are started anew each epoch, whatever it says, so that an epoch's augmentations
             depend on its number alone.
-        edge_fraction (float): Share of the images that the edge weights get.
+        alpha_fraction (float): Share of the images that the alphas get.
         seed (int): Of the split and of the samplers.
 
     Returns:
-        tuple[DataLoader, DataLoader]: For the weights and for the edge weights.
+        tuple[DataLoader, DataLoader]: For the weights and for the alphas.
 
     Raises:
         ValueError: If the share is not between 0 and 1, or leaves a part without a full batch.
@@ -30,20 +30,20 @@ def build_split_loaders(dataloader: Dict[str, Any], edge_fraction: float, seed: 
     if not isinstance(dataloader, dict):
         raise ValueError('NASBSearchLoop splits the training data itself: train_dataloader must be a config, not a '
                          f'{type(dataloader).__name__}')
-    if not 0 < edge_fraction < 1:
-        raise ValueError(f'edge_fraction is {edge_fraction}; it must lie between 0 and 1, both excluded')
+    if not 0 < alpha_fraction < 1:
+        raise ValueError(f'alpha_fraction is {alpha_fraction}; it must lie between 0 and 1, both excluded')
     cfg = copy.deepcopy(dataloader)
     cfg['persistent_workers'] = False
     dataset = DATASETS.build(cfg.pop('dataset'))
     dataset.full_init()
     order = np.random.default_rng(seed).permutation(len(dataset))
-    edges = round(len(order) * edge_fraction)
+    edges = round(len(order) * alpha_fraction)
     parts = [sorted(part.tolist()) for part in (order[edges:], order[:edges])]
     loaders = [Runner.build_dataloader(dict(cfg, dataset=dataset.get_subset(part)), seed=seed) for part in parts]
-    for name, part, loader in zip(('weights', 'edge weights'), parts, loaders):
+    for name, part, loader in zip(('weights', 'alphas'), parts, loaders):
         if not len(loader):
             raise ValueError(f'{len(part)} images for the {name} make no batch of {cfg.get("batch_size")}; use smaller '
-                             'batches or another edge_fraction')
+                             'batches or another alpha_fraction')
     return loaders[0], loaders[1]
 
 

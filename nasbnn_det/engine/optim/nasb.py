@@ -1,4 +1,4 @@
-"""Two optimisers for one network: the weights', and the edge weights'."""
+"""Two optimisers for one network: the weights', and the alphas'."""
 import copy
 from typing import Any, Dict, List, Optional
 
@@ -26,17 +26,17 @@ def mixed_cells(model: nn.Module) -> Dict[str, MixedCell]:
     return cells
 
 
-def edge_parameters(model: nn.Module) -> List[nn.Parameter]:
-    """The edge weights of a model."""
-    return [cell.edge_weights for cell in mixed_cells(model).values()]
+def alpha_parameters(model: nn.Module) -> List[nn.Parameter]:
+    """The alphas of a model."""
+    return [cell.alphas for cell in mixed_cells(model).values()]
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class NASBOptimWrapperConstructor:
-    """Builds the optimisers of a NASB search: ``optim_wrapper = dict(constructor=..., weights=..., edges=...)``.
+    """Builds the optimisers of a NASB search: ``optim_wrapper = dict(constructor=..., weights=..., alphas=...)``.
 
     Args:
-        optim_wrapper_cfg (dict): ``weights`` and ``edges``, each an ordinary ``optim_wrapper``; ``weights`` may have a
+        optim_wrapper_cfg (dict): ``weights`` and ``alphas``, each an ordinary ``optim_wrapper``; ``weights`` may have a
             ``paramwise_cfg``, as :class:`BinaryOptimWrapperConstructor` takes it.
         paramwise_cfg (dict, optional): Must not be given here. Defaults to None.
 
@@ -45,9 +45,9 @@ class NASBOptimWrapperConstructor:
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: Optional[dict] = None) -> None:
-        if set(optim_wrapper_cfg) != {'weights', 'edges'} or paramwise_cfg is not None:
+        if set(optim_wrapper_cfg) != {'weights', 'alphas'} or paramwise_cfg is not None:
             given = sorted({*optim_wrapper_cfg, *(['paramwise_cfg'] if paramwise_cfg is not None else [])})
-            raise ValueError(f'optim_wrapper has {", ".join(given)}; a NASB search needs weights and edges, and '
+            raise ValueError(f'optim_wrapper has {", ".join(given)}; a NASB search needs weights and alphas, and '
                              'paramwise_cfg inside weights')
         for name, wrapper in optim_wrapper_cfg.items():
             if wrapper.get('type', 'OptimWrapper') != 'OptimWrapper':
@@ -57,15 +57,15 @@ class NASBOptimWrapperConstructor:
 
     def __call__(self, model: nn.Module) -> OptimWrapperDict:
         """Builds the wrappers of a model."""
-        edges = {id(p) for p in edge_parameters(model)}
+        alphas = {id(p) for p in alpha_parameters(model)}
         wrappers = dict(
             weights=self._build(BinaryOptimWrapperConstructor, model, self.cfg['weights']),
-            # All parameters, also those without a gradient: edge weights get theirs by hand.
-            edges=self._build(DefaultOptimWrapperConstructor, model, self.cfg['edges']))
+            # All parameters, also those without a gradient: alphas get theirs by hand.
+            alphas=self._build(DefaultOptimWrapperConstructor, model, self.cfg['alphas']))
         for name, wrapper in wrappers.items():
             groups = wrapper.optimizer.param_groups
             for group in groups:
-                group['params'] = [p for p in group['params'] if (id(p) in edges) == (name == 'edges')]
+                group['params'] = [p for p in group['params'] if (id(p) in alphas) == (name == 'alphas')]
             groups[:] = [group for group in groups if group['params']]
         return OptimWrapperDict(**wrappers)
 

@@ -120,7 +120,7 @@ class NASBResNet(_CellResNet):
 class NASBSearchResNet(_CellResNet):
     """Binary ResNet of mixed cells, for the pretraining and the search of NASB (arXiv 2008.03515).
 
-    Edge weights are trained by :class:`nasbnn_det.engine.loops.nasb_search.NASBSearchLoop` alone; in any other training the
+    Alphas are trained by :class:`nasbnn_det.engine.loops.nasb_search.NASBSearchLoop` alone; in any other training the
     candidates of an edge have equal weights.
 
     Args:

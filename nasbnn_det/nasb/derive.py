@@ -1,4 +1,4 @@
-"""From edge weights to cells: the best operation of each edge, or none, within a bound of operations."""
+"""From alphas to cells: the best operation of each edge, or none, within a bound of operations."""
 from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -6,7 +6,7 @@ import numpy as np
 from .cell import Cell, CellSpace
 
 
-def choose_cells(probabilities: Sequence[np.ndarray], space: CellSpace, costs: Sequence[np.ndarray],
+def derive_cells(probabilities: Sequence[np.ndarray], space: CellSpace, costs: Sequence[np.ndarray],
                  max_ops: Optional[float] = None) -> Tuple[Cell, ...]:
     """Takes the most probable candidate of each edge; where that is zero, there is none.
 
