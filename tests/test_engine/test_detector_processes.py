@@ -107,7 +107,7 @@ def run_tool(rank, config, data, work_dir):
 
 @pytest.mark.slow
 def test_the_tool_trains_a_detector_in_two_processes(tmp_path, tiny_shapes):
-    config = ROOT / 'configs' / 'detection' / 'rtmdet' / 'rtmdet_nasbnn-tiny_1xb16-24e_shapes-128px.py'
+    config = ROOT / 'configs' / 'detection' / 'rtmdet' / 'rtmdet_nasbnn-tiny_1xb16-24e_shapes-128.py'
     first, second = in_two_processes(run_tool, tmp_path, str(config), str(tiny_shapes), str(tmp_path / 'work'))
     assert first and all(torch.equal(value, second[name]) for name, value in first.items())
     assert 'coco/bbox_mAP' in next((tmp_path / 'work').glob('*/vis_data/scalars.json')).read_text()
