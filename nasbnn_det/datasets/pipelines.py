@@ -21,13 +21,13 @@ def detection_pipelines(scale: Tuple[int, int], crop: bool = False, pad: bool = 
         tuple[list[dict], list[dict]]: Training's and the test's.
     """
     resize = [dict(type='Resize', scale=scale, keep_ratio=True)]
-    random = [
+    random: List[Dict[str, Any]] = [
         dict(type='RandomResize', scale=scale, ratio_range=(0.5, 2.0), keep_ratio=True),
         dict(type='RandomCrop', crop_size=scale),
         dict(type='YOLOXHSVRandomAug'),
     ]
     fill = [dict(type='Pad', size=scale, pad_val=_GREY)] if pad else []
-    train = [
+    train: List[Dict[str, Any]] = [
         dict(type=loader),
         dict(type='LoadAnnotations', with_bbox=True),
         *(random if crop else resize),
@@ -35,7 +35,7 @@ def detection_pipelines(scale: Tuple[int, int], crop: bool = False, pad: bool = 
         *fill,
         dict(type='PackDetInputs'),
     ]
-    test = [
+    test: List[Dict[str, Any]] = [
         dict(type='LoadImageFromFile'),
         *resize,
         *fill,

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Union
 from ..files import replace_text
 from .cell import CellSpace
 from .network import CellNet
-from .plots import plot_cells, plot_alphas
+from .plots import plot_alphas, plot_cells
 
 
 def read_history(path: Union[str, os.PathLike]) -> List[Dict[str, Any]]:

@@ -12,7 +12,7 @@ from nasbnn_det.cli import SHAPE_HELP, add_config_options, choose_shape, read_co
 from nasbnn_det.files import replace_text
 from nasbnn_det.models.backbones import NASBResNet
 from nasbnn_det.nasb import CellSpace
-from nasbnn_det.nasb.plots import plot_cells, plot_alphas
+from nasbnn_det.nasb.plots import plot_alphas, plot_cells
 from nasbnn_det.nasb.record import read_history
 from nasbnn_det.nasb.report import net_costs
 
