@@ -36,8 +36,9 @@ $(VENV)/installed: pyproject.toml setup.py $(wildcard mmcv-torchvision-ops/*.* m
 	$(UV) pip install --quiet --python $(VENV) -e '.[$(EXTRA_$(FAMILY)),tests]' --group pinned --group opencv --group lint \
 		$(GROUPS_$(FAMILY))
 ifeq ($(FAMILY),compiled)
-	MMCV_WITH_OPS=1 $(UV) pip install --python $(VENV) --no-build-isolation --no-deps --reinstall-package onedl-mmcv \
-		$$($(UV) pip freeze --python $(VENV) | grep '^onedl-mmcv==')
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" MMCV_WITH_OPS=1 $(UV) pip install --python $(VENV) --no-cache --no-build-isolation \
+		--no-deps --reinstall-package onedl-mmcv $$($(UV) pip freeze --python $(VENV) | grep '^onedl-mmcv==')
+	@$(VENV_PYTHON) -c 'from mmcv import _ext; assert _ext.__file__.endswith(".so")'
 endif
 	@touch $@
 
