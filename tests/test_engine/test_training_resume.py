@@ -51,7 +51,7 @@ def test_killed_training_ends_with_the_same_weights(config, flip, tiny_shapes, t
     assert not (killed / f'epoch_{EPOCHS}.pth').exists(), 'the kill came after the end'
     subprocess.run(command(config, flip, tiny_shapes, killed), cwd=ROOT, check=True, capture_output=True)
     logs = sorted(killed.glob('*/*.log'))
-    assert len(logs) == 2 and 'resumed from epoch' in logs[1].read_text()
+    assert len(logs) == 2 and 'resumed epoch: ' in logs[1].read_text()
     expected, found = last_state(alone), last_state(killed)
     assert set(found) == set(expected) and len(found) > 100
     different = [name for name, value in expected.items() if not torch.equal(torch.as_tensor(value),
