@@ -48,18 +48,18 @@ tta_pipeline = [
 
 @pytest.mark.parametrize('tools', ['tools', MMDET_TOOLS], ids=['ours', 'mmdet'])
 def test_detector_config_trains_and_tests(tools, tiny_shapes, tmp_path, run_tool):
-    """MMDetection's own tools as processes: there nothing of ours is imported before the config is read."""
+    """MMDetection's own training in a process, where nothing of ours is imported before the config is read."""
     options = detector_options(tiny_shapes)
     run, tools = run_tool if tools == 'tools' else run_process, Path(tools)
     trained = run(tools / 'train.py', DETECTOR, '--work-dir', tmp_path, *options)
     assert trained.returncode == 0, trained.stderr
-    tested = run(tools / 'test.py', DETECTOR, tmp_path / 'epoch_1.pth', '--work-dir', tmp_path / 'test', '--out',
-                 tmp_path / 'found.pkl', '--show-dir', 'drawn', *options)
+    tested = run_tool(tools / 'test.py', DETECTOR, tmp_path / 'epoch_1.pth', '--work-dir', tmp_path / 'test', '--out',
+                      tmp_path / 'found.pkl', '--show-dir', 'drawn', *options)
     assert tested.returncode == 0, tested.stderr
     assert 'coco/bbox_mAP' in tested.stdout
     if run is run_tool:
-        augmented = run(tools / 'test.py', tta_config(tmp_path), tmp_path / 'epoch_1.pth', '--work-dir', tmp_path / 'tta',
-                        '--tta', '--data-root', tiny_shapes)
+        augmented = run_tool(tools / 'test.py', tta_config(tmp_path), tmp_path / 'epoch_1.pth', '--work-dir',
+                             tmp_path / 'tta', '--tta', '--data-root', tiny_shapes)
         assert augmented.returncode == 0, augmented.stderr
         assert 'coco/bbox_mAP' in augmented.stdout
         assert 'coco/bbox_mAP' in json.loads((tmp_path / 'test' / 'result.json').read_text())['metrics']
