@@ -57,37 +57,6 @@ def train_half(rank, kwargs):
     return step_gradients(model, make_batch(rank)), model.module.state_dict()
 
 
-def test_a_distributed_step_averages_the_gradients_of_the_halves(tmp_path, one_thread):  # noqa: F811
-    (first, weights), (second, others) = in_two_processes(train_half, tmp_path, {})
-    alone = [step_gradients(build_model(), make_batch(half)) for half in range(2)]
-    compared = 0
-    for name, gradient in first.items():
-        if gradient is None:
-            assert second[name] is None and alone[0][name] is None and alone[1][name] is None
-            continue
-        expected = (alone[0][name] + alone[1][name]) / 2
-        scale = expected.abs().max().clamp(min=1e-12)
-        assert (gradient - expected).abs().max() <= 1e-5 * scale, name
-        assert torch.equal(gradient, second[name]), name
-        compared += bool(expected.any())
-    assert compared > 20
-    trained = [name for name, _ in build_model().named_parameters()]
-    assert all(torch.equal(weights[name], others[name]) for name in trained)
-
-
-def test_synchronised_batch_norm_is_that_of_the_whole_batch(tmp_path, one_thread):  # noqa: F811
-    (gradients, weights), _ = in_two_processes(train_half, tmp_path, dict(sync_bn=True))
-    model = build_model()
-    expected = step_gradients(model, make_batch())
-    state = model.state_dict()
-    for name in ('supernet.stem.bn.running_mean', 'supernet.stages.1.0.conv2.bn.running_var'):
-        torch.testing.assert_close(weights[name], state[name], rtol=1e-4, atol=1e-5)
-    for name, gradient in gradients.items():
-        if gradient is not None:
-            scale = expected[name].abs().max().clamp(min=1e-6)
-            assert (gradient - expected[name]).abs().max() <= 1e-3 * scale, name
-
-
 def use_helpers(rank):
     """What a process sees of the helpers: shared work, a result of the main process, a failure, images."""
     seen = []
@@ -118,8 +87,50 @@ def use_helpers(rank):
     return found
 
 
-def test_helpers_share_work_and_failures_and_show_every_process_every_image(tmp_path):
-    first, second = in_two_processes(use_helpers, tmp_path)
+def everything(rank):
+    """All that the tests below compare; the two processes take longer to start than to do it."""
+    return dict(plain=train_half(rank, {}), sync_bn=train_half(rank, dict(sync_bn=True)), helpers=use_helpers(rank))
+
+
+@pytest.fixture(scope='module')
+def seen(tmp_path_factory):
+    """What each of the two processes saw."""
+    return in_two_processes(everything, tmp_path_factory.mktemp('ranks'))
+
+
+def test_a_distributed_step_averages_the_gradients_of_the_halves(seen, one_thread):  # noqa: F811
+    (first, weights), (second, others) = (each['plain'] for each in seen)
+    alone = [step_gradients(build_model(), make_batch(half)) for half in range(2)]
+    compared = 0
+    for name, gradient in first.items():
+        if gradient is None:
+            assert second[name] is None and alone[0][name] is None and alone[1][name] is None
+            continue
+        expected = (alone[0][name] + alone[1][name]) / 2
+        scale = expected.abs().max().clamp(min=1e-12)
+        assert (gradient - expected).abs().max() <= 1e-5 * scale, name
+        assert torch.equal(gradient, second[name]), name
+        compared += bool(expected.any())
+    assert compared > 20
+    trained = [name for name, _ in build_model().named_parameters()]
+    assert all(torch.equal(weights[name], others[name]) for name in trained)
+
+
+def test_synchronised_batch_norm_is_that_of_the_whole_batch(seen, one_thread):  # noqa: F811
+    gradients, weights = seen[0]['sync_bn']
+    model = build_model()
+    expected = step_gradients(model, make_batch())
+    state = model.state_dict()
+    for name in ('supernet.stem.bn.running_mean', 'supernet.stages.1.0.conv2.bn.running_var'):
+        torch.testing.assert_close(weights[name], state[name], rtol=1e-4, atol=1e-5)
+    for name, gradient in gradients.items():
+        if gradient is not None:
+            scale = expected[name].abs().max().clamp(min=1e-6)
+            assert (gradient - expected[name]).abs().max() <= 1e-3 * scale, name
+
+
+def test_helpers_share_work_and_failures_and_show_every_process_every_image(seen):
+    first, second = (each['helpers'] for each in seen)
     assert first['squares'] == second['squares'] == [x * x for x in range(7)]
     assert first['seen'] == [0, 2, 4, 6] and second['seen'] == [1, 3, 5]
     assert first['word'] == second['word'] == 'from 0'
@@ -133,32 +144,30 @@ def test_helpers_share_work_and_failures_and_show_every_process_every_image(tmp_
     assert len(set(first['shuffled'])) == 8 and set(first['shuffled']) < set(first['whole'])
 
 
-def search(work_dir, root, supernet, processes, *extra):
-    """Runs the shipped search config by the command users type."""
-    launch = [sys.executable, 'tools/train.py']
-    if processes > 1:
-        launch = [sys.executable, '-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={processes}',
-                  'tools/train.py']
-    done = subprocess.run(
-        [*launch, 'configs/search/nasbnn-search-tiny_shapes-48.py', '--work-dir', work_dir,
-         *(['--launcher', 'pytorch'] if processes > 1 else []), *extra, '--cfg-options',
-         f'train_cfg.supernet={supernet}', f'train_dataloader.dataset.data_root={root}',
-         f'val_dataloader.dataset.data_root={root}', 'train_cfg.evolution.num_random=5',
-         'train_cfg.evolution.num_mutants=3', 'train_cfg.evolution.num_crossovers=2',
-         'train_cfg.evolution.generations=2', 'train_cfg.recalibration_batches=2', 'train_dataloader.batch_size=4',
-         'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False'],
-        cwd=ROOT, capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return done.stdout + done.stderr
+def search_options(root, supernet):
+    """The shipped search config on a few images."""
+    return [
+        'configs/search/nasbnn-search-tiny_shapes-48.py', '--cfg-options', f'train_cfg.supernet={supernet}',
+        f'train_dataloader.dataset.data_root={root}', f'val_dataloader.dataset.data_root={root}',
+        'train_cfg.evolution.num_random=5', 'train_cfg.evolution.num_mutants=3', 'train_cfg.evolution.num_crossovers=2',
+        'train_cfg.evolution.generations=2', 'train_cfg.recalibration_batches=2', 'train_dataloader.batch_size=4',
+        'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False'
+    ]
 
 
-def test_two_processes_find_the_same_front_to_the_byte(tmp_path, tiny_shapes):
+def test_two_processes_find_the_same_front_to_the_byte(tmp_path, tiny_shapes, run_tool, one_thread):  # noqa: F811
     from nasbnn_det.supernet import Supernet, save_supernet
     torch.manual_seed(0)
     save_supernet(tmp_path / 'supernet.pth', Supernet('tiny', 5))
-    for processes in (1, 2):
-        said = search(tmp_path / str(processes), tiny_shapes, tmp_path / 'supernet.pth', processes)
-        assert 'a second' in said and 'min left, best' in said
+    options = search_options(tiny_shapes, tmp_path / 'supernet.pth')
+    alone = run_tool('tools/train.py', *options, '--work-dir', tmp_path / '1')
+    both = subprocess.run(
+        [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', 'tools/train.py', *options,
+         '--work-dir', tmp_path / '2', '--launcher', 'pytorch'],
+        cwd=ROOT, capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+    for done in (alone, both):
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+        assert 'a second' in done.stdout + done.stderr and 'min left, best' in done.stdout + done.stderr
     for name in ('front.json', 'history.jsonl', 'search_state.json'):
         one, two = ((tmp_path / str(n) / name).read_bytes() for n in (1, 2))
         assert one == two, name

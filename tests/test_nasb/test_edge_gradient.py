@@ -57,7 +57,7 @@ def test_search_finds_the_planted_operation(planted, order):
     mixed.backbone.load_state_dict(copy.deepcopy(teacher.backbone.state_dict()))
     weights = [p for p in mixed.parameters() if p.requires_grad]
     optimizers = torch.optim.Adam(weights, 0.01), torch.optim.Adam([mixed.alphas], 0.05)
-    batches = torch.randn(2, 8, 16, channels, 8, 8)
+    batches = torch.randn(2, 8, 8, channels, 6, 6)
 
     def loss(half, step):
         x = batches[half, step % len(batches[half])]

@@ -3,7 +3,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_spaces import FIXED, spaces
 
@@ -55,6 +55,7 @@ def test_candidates_are_new_legal_and_in_the_window(seed):
 
 
 @given(spaces(), st.integers(0, 99))
+@settings(max_examples=6)
 def test_any_space_can_be_searched_to_its_end(space, seed):
     config = EvolutionConfig(num_random=4, num_mutants=3, num_crossovers=3, generations=3, bucket=1e3)
     evolution = Evolution(space, OpsWindow(0, 1e12), count, config, seed)
