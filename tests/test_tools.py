@@ -92,7 +92,7 @@ def bad_inputs(tmp_path, root):
         'classes of the data': (['tools/train.py', DETECTOR, *data, 'model.bbox_head.num_classes=80'],
                                 'model.bbox_head.num_classes is 80, but the data set has 5 classes'),
         'levels': (['tools/train.py', DETECTOR, *data, 'model.backbone.out_indices=3,4'],
-                   'the backbone gives 2 levels'),
+                   'the levels have the strides [16, 32]'),
         'conv_cfg': (['tools/train.py', DETECTOR, *data, 'model.neck.type=DilatedEncoder',
                       'model.neck.conv_cfg.type=nasbnn_det.BinaryConv2d'], 'DilatedEncoder, which takes no conv_cfg'),
         'size': (['tools/analysis_tools/get_ops.py', DETECTOR, '--shape', '0'], '--shape is [0]; sizes in pixels'),
@@ -161,7 +161,7 @@ def test_table_of_configs(tmp_path, run_tool):
     """A row per config, between the two lines of the README; the shipped one is complete."""
     import shutil
     shutil.copytree(ROOT / 'configs' / '_base_', tmp_path / 'configs' / '_base_')
-    name = 'rtmdet/rtmdet_nasbnn-57m_8xb16-100e_coco-320.py'
+    name = 'rtmdet/rtmdet_nasbnn-57m_8xb16-100e_coco-416.py'
     folder = tmp_path / 'configs' / 'detection'
     (folder / 'rtmdet').mkdir(parents=True)
     for file in (name, name.replace('57m', '57m-fp')):
@@ -185,7 +185,7 @@ def test_scores_of_subnets_and_their_rank_correlation(tiny_shapes, tmp_path, run
 
     from nasbnn_det.supernet import Supernet, save_supernet
     config, = (ROOT / 'configs/supernet/ablation').glob('nasbnn-supernet-small_1xb*.py')
-    alone, = (ROOT / 'configs/finetune').glob('*_scratch.py')
+    alone, = (ROOT / 'configs/finetune').glob('nasbnn-scratch_*.py')
     torch.manual_seed(0)
     save_supernet(tmp_path / 'supernet.pth', Supernet(Config.fromfile(config).space, 5))
     data = ['--cfg-options', *(f'{split}_dataloader.dataset.{key}' for split in ('train', 'val')

@@ -63,11 +63,11 @@ class Cell:
         allowed = [name for name in OPERATIONS if name != NO_EDGE]
         if edge.operation not in allowed:
             raise ValueError(f'illegal cell: operation {edge.operation!r} is unknown; allowed are '
-                             f"{', '.join(allowed)}, and no edge at all for zero")
+                             f"{', '.join(allowed)}, and no edge at all for none")
 
     @classmethod
     def from_choices(cls, choices: Mapping[Pair, str], num_nodes: int, num_bases: int = 1) -> 'Cell':
-        """The cell of a choice per pair of nodes; zeros, and what they cut off, are left out."""
+        """The cell of a choice per pair of nodes; 'none', and what they cut off, are left out."""
         edges = [Edge(source, target, name) for (source, target), name in choices.items() if name != NO_EDGE]
         return cls(_alive(edges, num_nodes), num_nodes, num_bases)
 

@@ -8,7 +8,7 @@ from .cell import Cell, CellSpace
 
 def derive_cells(probabilities: Sequence[np.ndarray], space: CellSpace, costs: Sequence[np.ndarray],
                  max_ops: Optional[float] = None) -> Tuple[Cell, ...]:
-    """Takes the most probable candidate of each edge; where that is zero, there is none.
+    """Takes the most probable candidate of each edge; where that is 'none', there is no edge.
 
     Under a bound, choices are taken back one at a time until it holds: each time the one whose replacement by a
     cheaper candidate loses the least probability per operation saved.

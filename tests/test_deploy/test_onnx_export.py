@@ -10,7 +10,7 @@ onnx = pytest.importorskip('onnx')
 onnxruntime = pytest.importorskip('onnxruntime')
 
 from nasbnn_det.arch import SPACES, Arch  # noqa: E402
-from nasbnn_det.binary import BinaryConv2d, BinaryConvModule, RSign  # noqa: E402
+from nasbnn_det.binary import BinaryConv2d, BinaryConvModule, RSign, get_binarization  # noqa: E402
 from nasbnn_det.deploy.onnx_export import export_onnx, plain_form  # noqa: E402
 from nasbnn_det.supernet.subnet import Subnet  # noqa: E402
 
@@ -31,7 +31,7 @@ def run(path, x):
 
 
 def test_sign_of_zeros_is_plus_one(tmp_path):
-    export_onnx(RSign(3), tmp_path / 'sign.onnx', [(1, 3, 4, 4)])
+    export_onnx(RSign(3, get_binarization('reactnet')), tmp_path / 'sign.onnx', [(1, 3, 4, 4)])
     values = torch.tensor([0.0, -0.0, 1e-45, -1e-45, 3, -3]).view(1, 1, 2, 3).repeat(1, 3, 1, 1)
     out = run(tmp_path / 'sign.onnx', values)['output']
     assert np.array_equal(out[0, 0].ravel(), [1, 1, 1, -1, 1, -1])

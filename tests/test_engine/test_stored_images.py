@@ -174,7 +174,8 @@ t.store_images('validation', loader, range(t.COUNT), t.ImageCache(Path(sys.argv[
 def test_a_file_that_was_killed_half_way_is_never_taken(loader, tmp_path):
     writer = subprocess.Popen([sys.executable, '-c', WRITER.format(tests=str(Path(__file__).parent)), str(tmp_path)],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert writer.stdout.readline() == 'half\n'
+    # Some packages greet on stdout when they are imported.
+    assert 'half\n' in iter(writer.stdout.readline, '')
     partial, = (tmp_path / 'images').glob('*.partial')
     assert (partial / 'images').exists()
     writer.send_signal(signal.SIGKILL)

@@ -71,7 +71,7 @@ def test_choices_make_legal_cells_without_dead_edges(space, data):
 @pytest.mark.parametrize('make, words', [
     (lambda: Cell(((0, 2, 'skip_connect'), )), 'edges run from a lower to a higher node, 0 to 1'),
     (lambda: Cell(((1, 0, 'skip_connect'), )), 'from node 1 to node 0'),
-    (lambda: Cell(((0, 1, 'none'), )), "'none' is unknown; allowed are identity, .*no edge at all for zero"),
+    (lambda: Cell(((0, 1, 'none'), )), "'none' is unknown; allowed are skip_connect, .*no edge at all for none"),
     (lambda: Cell(((0, 1, 'conv'), )), "operation 'conv' is unknown"),
     (lambda: Cell(((0, 1, 'skip_connect'), (0, 1, 'avg_pool_3x3'))), 'more than one edge from node 0 to node 1'),
     (lambda: Cell(((0, 1, 'skip_connect'), ), 3), 'from node 0 to node 1 lies on no way'),
@@ -80,7 +80,7 @@ def test_choices_make_legal_cells_without_dead_edges(space, data):
     (lambda: Cell(num_nodes=True), 'num_nodes is True'),
     (lambda: Cell.from_dict(dict(edges=[])), 'a cell has the keys num_nodes, num_bases and edges'),
     (lambda: Cell.from_dict(dict(edges=[[0]], num_nodes=2, num_bases=1)), 'rows of source, target and operation'),
-    (lambda: CellSpace(operations=('none', 'conv')), 'two or more different ones of zero, identity'),
+    (lambda: CellSpace(operations=('none', 'conv')), 'two or more different ones of none, skip_connect'),
     (lambda: CellSpace(operations=('none', 'none')), 'two or more different ones'),
     (lambda: CellSpace(num_nodes=1), 'num_nodes is 1'),
     (lambda: CellNet(18, (Cell(), )), '1 cells for a ResNet-18, which has places for 16'),

@@ -90,7 +90,7 @@ def test_front_and_history(files):
     files.save_history(entries)
     assert Front.load(files.front_path) == Front(tuple(entries[1:]), dict(metric='m'))
     rows = [json.loads(line) for line in files.history_path.read_text().splitlines()]
-    assert [FrontEntry(Arch.from_dict(r['arch']), r['ops'], r['score']) for r in rows] == entries
+    assert [FrontEntry(Arch.from_stages(SPACES['tiny'], r['stages']), r['ops'], r['score']) for r in rows] == entries
     assert not list(files.folder.glob('*.part'))
 
 

@@ -176,7 +176,7 @@ def features(subnet):
 
 def load_subnet_state(path, arch, prefix=None):
     """What a backbone has after it was initialised from a checkpoint."""
-    net = NASBNN(arch, (1, ), init_cfg=dict(type='Pretrained', checkpoint=str(path), prefix=prefix))
+    net = NASBNN(arch, (len(arch.stages) - 1, ), init_cfg=dict(type='Pretrained', checkpoint=str(path), prefix=prefix))
     net.init_weights()
     return net.state_dict()
 
