@@ -27,7 +27,7 @@ def derive_cells(probabilities: Sequence[np.ndarray], space: CellSpace, costs: S
     """
     if max_ops is not None and sum(cost.min(1).sum() for cost in costs) > max_ops:
         raise ValueError(f'no choice of edges adds at most {max_ops:.4g} OPs; give the space a free operation such as '
-                         'zero, or raise max_overhead')
+                         'none, or raise max_overhead')
     chosen = [p.argmax(1) for p in probabilities]
     while max_ops is not None and _added(chosen, costs) > max_ops:
         cell, edge, candidate = _cheapest_move(probabilities, costs, chosen)
