@@ -57,6 +57,7 @@ class NASBNN(StagedBackbone):
         super().__init__(tuple(out_indices), frozen_stages, norm_eval, with_cp, init_cfg)
         self.binarization = get_binarization(binarization)
         self.arch = load_arch(arch)
+        self.all_stages = len(self.arch.stages) - 1
         self.register_buffer('arch_json', encode(self.arch.to_dict()))
         if space is not None and self.arch.space != get_space(space):
             raise ValueError(f"the architecture belongs to the search space '{self.arch.space.name}', but this "

@@ -26,6 +26,8 @@ class StagedBackbone(BaseModule):
 
     #: The part whose map has index 0: 0 is the stem.
     first_output = 0
+    #: Stages of the whole network behind its stem, built here or not.
+    all_stages = 0
     #: How the names of its weights begin.
     key_prefixes: Tuple[str, ...] = ('stem.', 'stages.', 'arch_json')
 
@@ -39,6 +41,7 @@ class StagedBackbone(BaseModule):
 
     def _check_stages(self, stages: int) -> None:
         """Raises ValueError unless a backbone of so many stages behind its stem has what was asked for."""
+        self.all_stages = stages
         indices = list(self.out_indices)
         if not indices or indices != sorted(set(indices)) or not 0 <= indices[0] <= indices[-1] < stages:
             raise ValueError(f'out_indices is {self.out_indices}; allowed are stages 0 to {stages - 1}, ascending, '
@@ -54,8 +57,8 @@ class StagedBackbone(BaseModule):
 
     def _without_unused(self, given: Dict[str, Tensor]) -> Dict[str, Tensor]:
         """Weights of a whole network without those of stages that are not built here."""
-        return {key: value for key, value in given.items()
-                if not key.startswith('stages.') or int(key.split('.')[1]) < self.used_stages}
+        unused = tuple(f'stages.{i}.' for i in range(self.used_stages, self.all_stages))
+        return {key: value for key, value in given.items() if not key.startswith(unused)}
 
     @property
     def parts(self) -> List[nn.Module]:
