@@ -1,6 +1,6 @@
 """Binary (1-bit) object detectors for MMDetection, found by architecture search.
 
-The core (``binary``, ``arch``, ``supernet``, the evolution in ``search``) needs torch and numpy alone.
+The core (``binary``, ``arch``, ``supernet``, the evolution in ``search``) needs torch, numpy and safetensors.
 Where MMEngine is installed, importing this package also makes the names ``nasbnn_det.X`` known to
 MMEngine's registries, so that ``custom_imports = dict(imports=['nasbnn_det'])`` is all a config needs.
 """
