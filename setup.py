@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent
 
 def load_build():
     """Return the module that compiles the packed kernels, without importing the package."""
-    path = ROOT / 'nasbnn_det' / 'runtime' / 'build.py'
+    path = ROOT / 'nasbnn_det' / 'native' / 'build.py'
     spec = importlib.util.spec_from_file_location('build_kernels', path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -44,9 +44,9 @@ class BuildWheelParts(build_py):
         shutil.copy(ROOT / 'model-index.yml', folder)
 
     def compile_kernels(self):
-        """Puts the kernels' library beside the runtime, if there is a compiler."""
+        """Puts the kernels' library beside its sources, if there is a compiler."""
         kernels = load_build()
-        folder = Path(self.build_lib, 'nasbnn_det', 'runtime', 'lib')
+        folder = Path(self.build_lib, 'nasbnn_det', 'native', 'lib')
         try:
             kernels.build(folder / kernels.LIBRARY_NAME)
             (folder / kernels.STAMP_NAME).write_text(kernels.source_hash())

@@ -70,7 +70,11 @@ class RSign(nn.Module):
         self.learned = nn.ParameterDict({name: nn.Parameter(value) for name, value in self.rule.parameters().items()})
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.rule(x + self.shift(x), self.progress if self.training else 1.0, **self.learned)
+        return self.rule(x + self.shift(x), self.known_progress(), **self.learned)
+
+    def known_progress(self) -> Optional[float]:
+        """What the rule is told of the training's progress."""
+        return self.progress if self.training else 1.0
 
     def shift(self, x: Tensor) -> Tensor:
         """What is added to ``x``, shape (C, 1, 1)."""
@@ -92,10 +96,10 @@ class CenteredRSign(SetOnce, RSign):
         binarization (Binarization): Gives the rule.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
+    def shift(self, x: Tensor) -> Tensor:
         if self.training and not self.is_set():
             self._set_bias(x)
-        return super().forward(x)
+        return super().shift(x)
 
     @torch.no_grad()
     def _set_bias(self, x: Tensor) -> None:

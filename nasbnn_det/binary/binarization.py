@@ -79,6 +79,8 @@ class ActivationRule:
 
     type: ClassVar[str] = ''
     annealed: ClassVar[bool] = False
+    #: The name under which the training kernels have its gradient; empty where they don't.
+    kernel: ClassVar[str] = ''
 
     def parameters(self) -> Dict[str, Tensor]:
         """Initial values of what is learned with it, one for the whole layer, by name."""

@@ -101,7 +101,11 @@ class BinaryConv2d(nn.Conv2d):
 
     def binarized(self) -> Tuple[Tensor, Optional[Tensor]]:
         """What the convolution uses: signs of shape (C', C / groups, k, k), and the scale of shape (C', ), None for 1."""
-        return self.binarization.weights(self.weight, self.transform, self.progress if self.training else 1.0)
+        return self.binarize(self.weight, self.transform)
+
+    def binarize(self, weight: Tensor, matrix: Optional[Tensor]) -> Tuple[Tensor, Optional[Tensor]]:
+        """The same of any weight and matrix."""
+        return self.binarization.weights(weight, matrix, self.progress if self.training else 1.0)
 
     def binary_weight(self) -> Tensor:
         """Signs times scale, shape (C', C / groups, k, k)."""

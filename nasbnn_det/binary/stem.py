@@ -2,6 +2,7 @@
 from torch import Tensor, nn
 
 from .activation import RPReLU
+from .fused import can_fuse, fuse_tail
 from .quant import QuantConv2d
 
 
@@ -22,4 +23,5 @@ class Stem(nn.Module):
         self.act = RPReLU(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.act(self.bn(self.conv(x)))
+        x = self.conv(x)
+        return fuse_tail(x, self.bn, self.act) if can_fuse(x, self.bn, self.act) else self.act(self.bn(x))

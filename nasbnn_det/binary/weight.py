@@ -5,6 +5,8 @@ Source: NAS-BNN, arXiv 2408.15484, Sec. 3 (Bi-Transformation and weight normalis
 import torch
 from torch import Tensor
 
+from ..native import training
+
 
 def transform_kernel(weight: Tensor, matrix: Tensor) -> Tensor:
     """Multiplies every flattened k x k filter by a learned matrix.
@@ -40,6 +42,11 @@ class _Standardize(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, weight: Tensor) -> Tensor:
+        ctx.native = training.can_run(weight)
+        if ctx.native:
+            out, deviation = training.standardize(weight.contiguous())
+            ctx.save_for_backward(out, deviation)
+            return out
         flat = weight.flatten(1)
         out = flat - flat.mean(1, keepdim=True, dtype=torch.float64).to(flat.dtype)
         variance = out.square().sum(1, keepdim=True, dtype=torch.float64) / (flat.shape[1] - 1)
@@ -51,6 +58,8 @@ class _Standardize(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad: Tensor) -> Tensor:
         out, deviation = ctx.saved_tensors
+        if ctx.native:
+            return training.standardize_gradient(grad.contiguous(), out, deviation)
         flat = grad.flatten(1)
         along = (flat * out).sum(1, keepdim=True) / (flat.shape[1] - 1)
         centred = flat - flat.mean(1, keepdim=True)

@@ -1,9 +1,9 @@
-"""The packed runtime: 1-bit weights, xor and popcount. Imports torch, numpy and ``binary``."""
+"""The packed runtime: 1-bit weights, xor and popcount. Imports torch, numpy, ``native`` and ``binary``."""
+from ..native import ISA_VARIABLE, available_isas, current_isa, free_workspaces
 from .chain import PackedChain
 from .detector import PackedDetector
 from .file import PackedFile, load_packed, save_packed
 from .layer import PackedLayer
-from .native import ISA_VARIABLE, available_isas, current_isa, free_workspaces
 from .pack import pack
 from .rtmdet import Detections
 from .spec import LayerSpec

@@ -7,8 +7,9 @@ from typing import Callable, List, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
+from ..native import REFERENCE, current_isa
 from .layer import LayerTensors
-from .native import REFERENCE, NativeChain, current_isa
+from .native import NativeChain
 from .reference import run_reference
 from .spec import INT_NAMES, LayerSpec
 

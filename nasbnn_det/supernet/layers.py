@@ -12,8 +12,10 @@ from ..arch import Block, StageSpec
 from ..binary import Binarization
 from ..binary.activation import RPReLU, RSign, rprelu
 from ..binary.conv import convolve_signs
+from ..binary.fused import Weight, can_fuse, fuse_brick, fuse_tail
 from ..binary.quant import QuantConv2d, quantize_weight
 from ..binary.shortcut import shortcut
+from ..native.training import Geometry
 from .norm import SlicedBatchNorm2d
 from .slicing import shrink_kernel, slice_channels, slice_groups
 
@@ -77,13 +79,20 @@ class SlicedBinaryConv2d(nn.Module):
         Returns:
             Tensor: Shape (N, C', ceil(H / s), ceil(W / s)).
         """
-        channels = x.shape[1]
-        weight = self.latent_weight(channels, out_channels, kernel, groups)
+        weight = self.weight_for(x.shape[1], out_channels, kernel, groups, real_weights)
+        values, scale = weight.prepare(weight.latent, weight.matrix)
+        if real_weights:
+            return F.conv2d(self.sign(x), values, None, stride, kernel // 2, 1, groups)
+        return convolve_signs(self.sign(x), values, scale, stride, kernel // 2, 1, groups)
+
+    def weight_for(self, in_channels: int, out_channels: int, kernel: int, groups: int, real_weights: bool) -> Weight:
+        """What an architecture convolves with; arguments as for :meth:`latent_weight` and :meth:`forward`."""
+        latent = self.latent_weight(in_channels, out_channels, kernel, groups)
         rule = self.binarization.weights
         if real_weights:
-            return F.conv2d(self.sign(x), rule.prepare(weight), None, stride, kernel // 2, 1, groups)
-        signs, scale = rule(weight, self.matrix_for(kernel), self.progress if self.training else 1.0)
-        return convolve_signs(self.sign(x), signs, scale, stride, kernel // 2, 1, groups)
+            return Weight(latent, None, lambda weight, matrix: (rule.prepare(weight), None), False)
+        progress = self.progress if self.training else 1.0
+        return Weight(latent, self.matrix_for(kernel), lambda weight, matrix: rule(weight, matrix, progress), True)
 
 
 class SlicedRSign(RSign):
@@ -122,6 +131,10 @@ class SlicedBrick(nn.Module):
         self.act = SlicedRPReLU(out_channels)
 
     def forward(self, x: Tensor, out_channels: int, kernel: int, groups: int, real_weights: bool) -> Tensor:
+        if can_fuse(x, self.bn, self.conv, self.conv.sign, self.act):
+            weight = self.conv.weight_for(x.shape[1], out_channels, kernel, groups, real_weights)
+            geometry = Geometry((kernel, kernel), (self.stride, self.stride), groups=groups)
+            return fuse_brick(x, self.conv.sign, weight, self.bn, self.act, geometry)
         y = self.bn(self.conv(x, out_channels, kernel, groups, self.stride, real_weights))
         return self.act(y + shortcut(x, out_channels, self.stride))
 
@@ -164,7 +177,8 @@ class SlicedStem(nn.Module):
         conv = self.conv
         step = conv.current_step()[:out_channels]
         weight = quantize_weight(conv.weight[:out_channels], step)
-        return self.act(self.bn(F.conv2d(x, weight, None, conv.stride, conv.padding)))
+        x = F.conv2d(x, weight, None, conv.stride, conv.padding)
+        return fuse_tail(x, self.bn, self.act) if can_fuse(x, self.bn, self.act) else self.act(self.bn(x))
 
 
 def sliced_state(module: nn.Module, channels: int) -> Dict[str, Tensor]:

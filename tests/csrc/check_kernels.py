@@ -19,7 +19,7 @@ CROSS_COMPILER, EMULATOR = 'aarch64-linux-gnu-g++', 'qemu-aarch64-static'
 
 def load_build() -> ModuleType:
     """The package's ``build.py``."""
-    spec = importlib.util.spec_from_file_location('build', HERE.parents[1] / 'nasbnn_det' / 'runtime' / 'build.py')
+    spec = importlib.util.spec_from_file_location('build', HERE.parents[1] / 'nasbnn_det' / 'native' / 'build.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -156,8 +156,8 @@ def test_a_network_without_binary_layers_is_refused():
 
 
 def test_an_unknown_instruction_set_is_refused(monkeypatch):
-    monkeypatch.setenv('NASBNN_DET_ISA', 'altivec')
     chain = PackedChain(pack_layers([BinaryConvModule(8, 8).eval()]))
+    monkeypatch.setenv('NASBNN_DET_ISA', 'altivec')
     with pytest.raises(ValueError, match='this machine can run'):
         chain(torch.zeros(1, 8, 4, 4))
 

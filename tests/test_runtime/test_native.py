@@ -12,8 +12,9 @@ from shaken_network import shake
 from torch import nn
 
 from nasbnn_det.binary import BinaryConvModule
+from nasbnn_det.native import library, training
+from nasbnn_det.native.build import SOURCE_DIR, read_isas, source_files
 from nasbnn_det.runtime import PackedChain, available_isas, free_workspaces, native
-from nasbnn_det.runtime.build import SOURCE_DIR, read_isas, source_files
 from nasbnn_det.runtime.pack import pack_layers
 
 needs_kernels = pytest.mark.skipif(available_isas() == ['reference'], reason='the kernels can not be compiled here')
@@ -47,9 +48,11 @@ def test_what_runs_here_is_of_the_list_in_its_order():
     assert found == [name for name in listed if name in found] and found[-1] == 'portable'
 
 
-@pytest.mark.parametrize('struct, name', [(native._CLayer, 'NbLayer'), (native._CInput, 'NbInput')])
-def test_the_structs_have_the_headers_fields(struct, name):
-    body = re.search(rf'struct {name} {{(.*?)\n}};', (SOURCE_DIR / 'kernels.h').read_text(), re.S).group(1)
+@pytest.mark.parametrize('struct, name, header', [
+    (native._CLayer, 'NbLayer', 'kernels.h'), (native._CInput, 'NbInput', 'kernels.h'),
+    (training._Conv, 'NbConv', 'training.h'), (training._Tail, 'NbTail', 'training.h')])
+def test_the_structs_have_the_headers_fields(struct, name, header):
+    body = re.search(rf'struct {name} {{(.*?)\n}};', (SOURCE_DIR / header).read_text(), re.S).group(1)
     fields = [field.strip(' *') for line in re.sub('//.*', '', body).split(';')
               for field in re.sub(r'^\s*(const )?(int32_t|int64_t|float|void)\b', '', line).split(',') if field.strip()]
     assert fields == [field for field, _ in struct._fields_]
@@ -62,14 +65,15 @@ def test_a_library_of_another_layer_is_refused(monkeypatch):
         _fields_ = [*native._CLayer._fields_, ('more', ctypes.c_int64)]
 
     monkeypatch.setattr(native, '_CLayer', Longer)
+    native._library.cache_clear()
     with pytest.raises(RuntimeError, match='must describe the same fields'):
-        native._open(Path(native.load_library()._name))
+        native._library()
 
 
 @needs_kernels
 @pytest.mark.skipif(not Path('/proc/self/maps').exists(), reason='only Linux says where a library lies')
 def test_threads_are_those_of_pytorch():
-    address, _ = native._torch_openmp()
+    address, _ = library._torch_openmp()
     for line in Path('/proc/self/maps').read_text().splitlines():
         low, high = (int(n, 16) for n in line.split()[0].split('-'))
         if low <= address < high:
@@ -125,11 +129,11 @@ def test_memory_can_be_given_back():
 def test_without_a_home_the_kernels_are_kept_in_a_folder_of_the_users_own(monkeypatch, tmp_path):
     monkeypatch.delenv('XDG_CACHE_HOME', raising=False)
     monkeypatch.setattr(Path, 'home', lambda: (_ for _ in ()).throw(RuntimeError('no home')))
-    monkeypatch.setattr(native.tempfile, 'gettempdir', lambda: str(tmp_path))
-    folder, = native._cache_folders()
+    monkeypatch.setattr(library.tempfile, 'gettempdir', lambda: str(tmp_path))
+    folder, = library._cache_folders()
     assert folder.parent == tmp_path and stat.S_IMODE(folder.stat().st_mode) == 0o700
     folder.chmod(0o777)  # anybody may have put a library there
-    assert list(native._cache_folders()) == []
+    assert list(library._cache_folders()) == []
     folder.rmdir()
     folder.symlink_to(tmp_path)
-    assert list(native._cache_folders()) == []
+    assert list(library._cache_folders()) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nasbnn_det.runtime.build import find_compiler
+from nasbnn_det.native.build import find_compiler
 
 _CHECK = Path(__file__).resolve().parents[1] / 'csrc' / 'check_kernels.py'
 _CROSS = ('aarch64-linux-gnu-g++', 'qemu-aarch64-static')

@@ -7,7 +7,6 @@ reach non-maximum suppression.
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from nasbnn_det.cli import run_tool
+from nasbnn_det.cli.machine import cpu_name
+from nasbnn_det.native import peak_rate
 from nasbnn_det.runtime import (
     ISA_VARIABLE,
     LayerSpec,
@@ -34,7 +35,6 @@ from nasbnn_det.runtime import (
     save_packed,
 )
 from nasbnn_det.runtime.file import split_packed
-from nasbnn_det.runtime.native import peak_rate
 from nasbnn_det.runtime.ops import run_dots
 from nasbnn_det.runtime.rtmdet import PackedRTMDet, RTMDetSettings
 from nasbnn_det.supernet import recalibrate_bn
@@ -241,12 +241,6 @@ def onnx_runs(model: nn.Module, image: Tensor, count: int) -> Dict[str, Callable
             feed = {session.get_inputs()[0].name: image.numpy()}
             runs[name] = lambda session=session, feed=feed: session.run(None, feed)
     return runs
-
-
-def cpu_name() -> str:
-    lines = Path('/proc/cpuinfo').read_text().splitlines() if Path('/proc/cpuinfo').is_file() else []
-    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
-    return names[0] if names else platform.processor()
 
 
 @torch.inference_mode()

@@ -14,6 +14,7 @@ from ..weight import mean_magnitude
 class QuadraticSign(ActivationRule):
     """The gradient is that of a piecewise quadratic: ``2 - 2|x|`` on [-1, 1], else 0."""
     type: ClassVar[str] = 'quadratic'
+    kernel: ClassVar[str] = 'quadratic'
 
     def sign(self, x: Tensor, progress: float, **parameters: Tensor) -> Tensor:
         return sign_activation(x)

@@ -27,6 +27,7 @@ class SignWeights(WeightRule):
 class BoxSign(ActivationRule):
     """The straight-through gradient: 1 on [-1, 1], else 0."""
     type: ClassVar[str] = 'box'
+    kernel: ClassVar[str] = 'box'
 
     def sign(self, x: Tensor, progress: float, **parameters: Tensor) -> Tensor:
         return sign_weight(x)

@@ -9,6 +9,7 @@ namespace {
 struct Neon {
   typedef float Floats __attribute__((vector_size(16)));
   typedef int32_t Ints __attribute__((vector_size(16)));
+  typedef int16_t Shorts __attribute__((vector_size(8)));
   typedef int64_t Longs __attribute__((vector_size(32)));  // as many numbers
   static constexpr int kFloats = 4;
   static constexpr int kFloatPixels = 2;
@@ -54,6 +55,8 @@ struct Neon {
     const uint32_t places[4] = {1, 2, 4, 8};
     return vaddvq_u32(vandq_u32(vcgeq_f32(float32x4_t(a), float32x4_t(b)), vld1q_u32(places)));
   }
+
+  static inline Floats multiply_add(Floats a, Floats b, Floats c) { return vfmaq_f32(c, a, b); }
 
   static inline Floats load_some(const float* p, int n) { return load_some_of<Floats>(p, n); }
 

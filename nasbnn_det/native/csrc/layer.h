@@ -39,6 +39,8 @@ struct Row {
   int64_t sign_words;
 };
 
+struct TrainingIsa;
+
 // The kernels for one instruction set; isas.h lists them.
 struct Isa {
   const char* name;
@@ -53,6 +55,7 @@ struct Isa {
   void (*pack_pixel)(const float* x, const float* shift, int64_t count, uint32_t* words);
   // Binary multiply-accumulates of `rounds` rounds of xor, popcount and add on registers alone.
   int64_t (*peak)(int64_t rounds);
+  const TrainingIsa* training;
 };
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }

@@ -9,6 +9,7 @@ namespace {
 struct Avx2 {
   typedef float Floats __attribute__((vector_size(32)));
   typedef int32_t Ints __attribute__((vector_size(32)));
+  typedef int16_t Shorts __attribute__((vector_size(16)));
   typedef int64_t Longs __attribute__((vector_size(64)));  // as many numbers
   static constexpr int kFloats = 8;
   static constexpr int kFloatPixels = 2;
@@ -62,6 +63,8 @@ struct Avx2 {
   static inline uint32_t at_least(Floats a, Floats b) {
     return uint32_t(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GE_OQ)));
   }
+
+  static inline Floats multiply_add(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
 
   static inline Floats load_some(const float* p, int n) { return _mm256_maskload_ps(p, first(n)); }
 

@@ -4,8 +4,11 @@
 
 #include "epilogue.h"
 #include "layer.h"
+#include "lookup.h"
+#include "products.h"
 #include "shortcut.h"
 #include "simd.h"
+#include "tail.h"
 
 namespace {
 
@@ -116,8 +119,19 @@ void pack_pixel(const float* x, const float* shift, int64_t count, uint32_t* wor
 }
 
 template <class Simd>
+constexpr TrainingIsa training_isa = {Lookup<Simd>::build,
+                                      Lookup<Simd>::add,
+                                      Products<Simd>::kRows,
+                                      Products<Simd>::add,
+                                      {Tail<Simd, int16_t>::finish, Tail<Simd, float>::finish},
+                                      {Tail<Simd, int16_t>::reduce, Tail<Simd, float>::reduce},
+                                      {Tail<Simd, int16_t>::gradient, Tail<Simd, float>::gradient},
+                                      pack_signs<Simd>,
+                                      add_through_sign<Simd>};
+
+template <class Simd>
 constexpr Isa make_isa(const char* name) {
-  return {name, binary_row<Simd>, float_row<Simd>, shortcut_row, pack_pixel<Simd>, Simd::peak};
+  return {name, binary_row<Simd>, float_row<Simd>, shortcut_row, pack_pixel<Simd>, Simd::peak, &training_isa<Simd>};
 }
 
 }  // namespace

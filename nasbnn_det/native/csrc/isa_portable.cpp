@@ -7,6 +7,7 @@ namespace {
 struct Portable {
   typedef float Floats __attribute__((vector_size(16)));
   typedef int32_t Ints __attribute__((vector_size(16)));
+  typedef int16_t Shorts __attribute__((vector_size(8)));
   typedef int64_t Longs __attribute__((vector_size(32)));  // as many numbers
   static constexpr int kFloats = 4;
   static constexpr int kFloatPixels = 2;
@@ -44,6 +45,8 @@ struct Portable {
     for (int i = 0; i < kFloats; ++i) bits |= uint32_t(a[i] >= b[i]) << i;
     return bits;
   }
+
+  static inline Floats multiply_add(Floats a, Floats b, Floats c) { return a * b + c; }
 
   static inline Floats load_some(const float* p, int n) { return load_some_of<Floats>(p, n); }
 

@@ -1,11 +1,12 @@
 // Vectors. Each instruction set has a Simd of its own, and the kernels are written once for any of them.
 //
 // A Simd offers:
-//   Floats, Ints, Longs            vectors of kFloats numbers each, as vector types of the compiler; a machine's vector of floats
+//   Floats, Ints, Shorts, Longs    vectors of kFloats numbers each, as vector types of the compiler; a machine's vector of floats
 //   kPixels                        pixels that a block of popcounts covers at most
 //   kFloatPixels                    likewise for real weights
 //   count<P, V>(...)               differing bits of P pixels and the first V vectors of a tile's output channels
 //   at_least(a, b)                 one bit per pair of numbers, 1 where a >= b; x + shift >= 0 is the same as x >= -shift
+//   multiply_add(a, b, c)         a * b + c, rounded once where the machine can
 //   load_some(p, n)                the first n <= kFloats numbers, zeros behind them
 //   load_wrapped(p, from, size, n) n <= kFloats numbers from p[from] on; behind p[size - 1] follows p[0]
 //   store_some(p, v, n)            the first n <= kFloats numbers

@@ -9,6 +9,7 @@ namespace {
 struct Avx512 {
   typedef float Floats __attribute__((vector_size(64)));
   typedef int32_t Ints __attribute__((vector_size(64)));
+  typedef int16_t Shorts __attribute__((vector_size(32)));
   typedef int64_t Longs __attribute__((vector_size(128)));  // as many numbers
   static constexpr int kFloats = 16;
   static constexpr int kFloatPixels = 4;
@@ -34,6 +35,8 @@ struct Avx512 {
   }
 
   static inline uint32_t at_least(Floats a, Floats b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
+
+  static inline Floats multiply_add(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
 
   static inline Floats load_some(const float* p, int n) { return _mm512_maskz_loadu_ps(first(n), p); }
 

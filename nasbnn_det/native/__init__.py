@@ -1,0 +1,17 @@
+"""The compiled library: its C++ sources, compiling and finding it, the choice of the instruction set, training's kernels."""
+from .library import (
+    ISA_VARIABLE,
+    REFERENCE,
+    available_isas,
+    current_isa,
+    free_workspaces,
+    guard_forks,
+    load_library,
+    need_library,
+    peak_rate,
+)
+
+__all__ = [
+    'ISA_VARIABLE', 'REFERENCE', 'available_isas', 'current_isa', 'free_workspaces', 'guard_forks', 'load_library',
+    'need_library', 'peak_rate'
+]

@@ -1,0 +1,224 @@
+// A brick's forward pass in training: signs, convolution, sums for batch norm, what follows.
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <vector>
+
+#include "dispatch.h"
+#include "parallel.h"
+#include "signs.h"
+#include "train.h"
+#include "workspace.h"
+
+namespace {
+
+constexpr int64_t kBlock = 512;  // output pixels whose sums stay in the nearest caches
+
+// A binary weight as the packed kernels read it.
+struct PackedWeight {
+  std::vector<uint32_t> bits;
+  std::vector<int32_t> counts;
+};
+
+PackedWeight pack_weight(const NbConv& c, const float* weight) {
+  const int64_t inputs = c.in_channels / c.groups, outputs = c.out_channels / c.groups, words = ceil_div(inputs, 32);
+  const int64_t tiles = ceil_div(outputs, kTile), taps = taps_of(c), channels = c.groups * tiles * kTile;
+  PackedWeight packed;
+  packed.bits.assign(channels * taps * words, 0);
+  packed.counts.assign((c.kernel_h + 1) * (c.kernel_w + 1) * channels, 0);
+  for (int64_t o = 0; o < c.out_channels; ++o) {
+    const int64_t tile = o / outputs * tiles + o % outputs / kTile, lane = o % outputs % kTile;
+    for (int64_t i = 0; i < inputs; ++i)
+      for (int64_t t = 0; t < taps; ++t)
+        packed.bits[((tile * taps + t) * words + i / 32) * kTile + lane] |=
+            uint32_t(weight[(o * inputs + i) * taps + t] >= 0) << i % 32;
+    for (int64_t y = 0; y < c.kernel_h; ++y)
+      for (int64_t x = 0; x < c.kernel_w; ++x) {
+        int32_t ones = 0;
+        for (int64_t w = 0; w < words; ++w)
+          ones += __builtin_popcount(packed.bits[((tile * taps + y * c.kernel_w + x) * words + w) * kTile + lane]);
+        const auto at = [&](int64_t row, int64_t column) -> int32_t& {
+          return packed.counts[(row * (c.kernel_w + 1) + column) * channels + tile * kTile + lane];
+        };
+        at(y + 1, x + 1) = ones + at(y, x + 1) + at(y + 1, x) - at(y, x);
+      }
+  }
+  return packed;
+}
+
+// Dot products of signs, by the packed kernels.
+void dots_of_signs(const Isa& isa, const NbConv& c, const float* x, const float* shift, const PackedWeight& packed, int32_t* dots,
+                   int threads) {
+  NbLayer l{};
+  l.binary = 1;
+  l.in_channels = int32_t(c.in_channels);
+  l.out_channels = int32_t(c.out_channels);
+  l.groups = int32_t(c.groups);
+  l.kernel_h = int32_t(c.kernel_h);
+  l.kernel_w = int32_t(c.kernel_w);
+  l.stride_h = int32_t(c.stride_h);
+  l.stride_w = int32_t(c.stride_w);
+  l.pad_h = int32_t(c.pad_h);
+  l.pad_w = int32_t(c.pad_w);
+  l.dilation_h = int32_t(c.dilation_h);
+  l.dilation_w = int32_t(c.dilation_w);
+  l.output = -1;
+  l.weight = packed.bits.data();
+  l.position_counts = packed.counts.data();
+  l.sign_shift = shift;
+  const int64_t row = c.width * c.in_channels;
+  const NbInput input{x, c.batch, c.in_channels, c.height, c.width, c.height * row, 1, row, c.in_channels};
+  run_chain(&l, 1, input, nullptr, {dots, nullptr}, threads, isa);
+}
+
+// z of real weights on signs.
+class RealWeights {
+ public:
+  RealWeights(const Isa& isa, const NbConv& c, const float* weight, const uint64_t* bits, float* z, int threads)
+      : isa_(*isa.training), c_(c), bits_(bits), z_(z), inputs_(c.in_channels / c.groups), outputs_(c.out_channels / c.groups),
+        blocks_(ceil_div(outputs_, kColumns)), words_(words_of(c)), rows_(std::max<int64_t>(1, kBlock / c.out_width)),
+        steps_(ceil_div(c.out_height, rows_)), columns_(c.groups * taps_of(c) * inputs_ * blocks_ * kColumns),
+        tables_(threads * kWord / 4 * 16 * kColumns), sums_(threads * rows_ * c.out_width * kColumns) {
+    lay_out(weight);
+    parallel_for(threads, int(c.batch * steps_ * c.groups * blocks_), [&](int index, int worker) { run(index, worker); });
+  }
+
+ private:
+  // [groups][blocks][taps][inputs][16], zeros where a group has no more outputs.
+  void lay_out(const float* weight) {
+    const int64_t taps = taps_of(c_);
+    for (int64_t o = 0; o < c_.out_channels; ++o) {
+      const int64_t block = o / outputs_ * blocks_ + o % outputs_ / kColumns;
+      for (int64_t i = 0; i < inputs_; ++i)
+        for (int64_t t = 0; t < taps; ++t)
+          columns_[((block * taps + t) * inputs_ + i) * kColumns + o % outputs_ % kColumns] = weight[(o * inputs_ + i) * taps + t];
+    }
+  }
+
+  void run(int64_t index, int worker) {
+    const int64_t block = index % blocks_, group = index / blocks_ % c_.groups, step = index / blocks_ / c_.groups % steps_;
+    const int64_t image = index / blocks_ / c_.groups / steps_, top = step * rows_, bottom = std::min(top + rows_, c_.out_height);
+    float* const tables = tables_.data() + worker * kWord / 4 * 16 * kColumns;
+    float* const sums = sums_.data() + worker * rows_ * c_.out_width * kColumns;
+    std::fill_n(sums, (bottom - top) * c_.out_width * kColumns, 0.f);
+    for (int64_t tap = 0; tap < taps_of(c_); ++tap)
+      for (int64_t word = 0; word < words_; ++word) {
+        const int64_t first = word * kWord, count = std::min<int64_t>(kWord, inputs_ - first);
+        isa_.build_tables(columns_.data() + (((group * blocks_ + block) * taps_of(c_) + tap) * inputs_ + first) * kColumns,
+                          kColumns, int(count), tables);
+        add_tap(image, group, tap, word, top, bottom, tables, int(ceil_div(count, 4)), sums);
+      }
+    const int64_t channel = group * outputs_ + block * kColumns, lanes = std::min<int64_t>(kColumns, outputs_ - block * kColumns);
+    float* z = z_ + (image * c_.out_height + top) * c_.out_width * c_.out_channels + channel;
+    for (int64_t p = 0; p < (bottom - top) * c_.out_width; ++p)
+      std::memcpy(z + p * c_.out_channels, sums + p * kColumns, lanes * sizeof(float));
+  }
+
+  // Pixels outside do not count: each tap meets only some of the output's.
+  void add_tap(int64_t image, int64_t group, int64_t tap, int64_t word, int64_t top, int64_t bottom, const float* tables,
+               int count, float* sums) const {
+    const int64_t dy = tap / c_.kernel_w * c_.dilation_h - c_.pad_h, dx = tap % c_.kernel_w * c_.dilation_w - c_.pad_w;
+    int64_t left = 0, right = c_.out_width;
+    while (left < right && left * c_.stride_w + dx < 0) ++left;
+    while (right > left && (right - 1) * c_.stride_w + dx >= c_.width) --right;
+    const int64_t pixel = c_.groups * words_;
+    for (int64_t y = top; y < bottom; ++y) {
+      const int64_t row = y * c_.stride_h + dy;
+      if (row < 0 || row >= c_.height || left == right) continue;
+      const uint64_t* index = bits_ + ((image * c_.height + row) * c_.width + left * c_.stride_w + dx) * pixel + group * words_ + word;
+      isa_.add_lookups(tables, count, index, c_.stride_w * pixel, right - left, sums + ((y - top) * c_.out_width + left) * kColumns);
+    }
+  }
+
+  const TrainingIsa& isa_;
+  const NbConv& c_;
+  const uint64_t* bits_;
+  float* z_;
+  int64_t inputs_, outputs_, blocks_, words_, rows_, steps_;
+  std::vector<float> columns_, tables_, sums_;
+};
+
+// Sums of z and of its squares by channel, [2][channels]; dots, if given, become z on the way.
+template <class Z>
+void add_up(const NbConv& c, const int32_t* dots, Z* z, double* sums, int threads) {
+  const int64_t pixels = c.batch * c.out_height * c.out_width, channels = c.out_channels;
+  const RowParts parts(pixels, 2 * channels);
+  std::vector<double> partial(parts.doubles());
+  parallel_for(threads, parts.count(), [&](int part, int) {
+    double* const to = partial.data() + part * 2 * channels;
+    std::vector<float> row(2 * channels);
+    parts.in_runs(part, [&](int64_t first, int64_t count) {
+      float *sum = row.data(), *squares = sum + channels;
+      std::fill(row.begin(), row.end(), 0.f);
+      for (int64_t p = first; p < first + count; ++p)
+        for (int64_t i = 0; i < channels; ++i) {
+          const float value = dots ? float(dots[p * channels + i]) : float(z[p * channels + i]);
+          if (dots) z[p * channels + i] = Z(value);
+          sum[i] += value;
+          squares[i] += value * value;
+        }
+      for (int64_t i = 0; i < 2 * channels; ++i) to[i] += row[i];
+    });
+  });
+  parts.join(partial, sums);
+}
+
+}  // namespace
+
+// 0; 1: no such instruction set, 2: out of memory. Gives the signs' bits, z (int16 for binary weights, else float), and the
+// sums of z and of its squares, [2][out_channels].
+NB_API int nb_train_convolve(const char* isa_name, const NbConv* conv, const float* x, const float* shift, const float* weight,
+                             int binary, uint64_t* bits, void* z, double* sums, int threads) {
+  const Isa* isa = find_isa(isa_name);
+  if (!isa) return 1;
+  return guarded([&] {
+    const NbConv& c = *conv;
+    const int64_t inputs = c.in_channels / c.groups, words = words_of(c);
+    parallel_for(threads, int(c.batch * c.height), [&](int row, int) {
+      for (int64_t p = row * c.width; p < (row + 1) * c.width; ++p)
+        for (int64_t g = 0; g < c.groups; ++g)
+          isa->training->pack_signs(x + p * c.in_channels + g * inputs, shift + g * inputs, inputs, bits + (p * c.groups + g) * words);
+    });
+    if (!binary) {
+      RealWeights(*isa, c, weight, bits, static_cast<float*>(z), threads);
+      return add_up<float>(c, nullptr, static_cast<float*>(z), sums, threads);
+    }
+    const PackedWeight packed = pack_weight(c, weight);
+    const int64_t each = c.out_height * c.out_width * c.out_channels, at_once = images_at_once(c.batch, 4 * each, threads);
+    auto space = take_workspace();
+    int32_t* const dots = space->maps[0].get<int32_t>(at_once * each);
+    std::vector<double> some(2 * c.out_channels);
+    std::fill_n(sums, 2 * c.out_channels, 0.);
+    for (int64_t n = 0; n < c.batch; n += at_once) {
+      NbConv part = c;
+      part.batch = std::min(at_once, c.batch - n);
+      dots_of_signs(*isa, part, x + n * c.height * c.width * c.in_channels, shift, packed, dots, threads);
+      add_up(part, dots, static_cast<int16_t*>(z) + n * each, some.data(), threads);
+      for (size_t i = 0; i < some.size(); ++i) sums[i] += some[i];
+    }
+    return_workspace(std::move(space));
+  });
+}
+
+// 0, or 2: out of memory. Sums of a float map and of its squares, [2][channels].
+NB_API int nb_train_sum(int64_t pixels, int64_t channels, const float* z, double* sums, int threads) {
+  NbConv c{};
+  c.batch = pixels;
+  c.out_height = c.out_width = 1;
+  c.out_channels = channels;
+  return guarded([&] { add_up<float>(c, nullptr, const_cast<float*>(z), sums, threads); });
+}
+
+// 0; 1: no such instruction set. out = PReLU(scale * z + offset + shortcut) + bias_out.
+NB_API int nb_train_finish(const char* isa_name, int64_t pixels, int64_t channels, const NbTail* tail, float* out, int threads) {
+  const Isa* isa = find_isa(isa_name);
+  if (!isa) return 1;
+  const RowParts parts(pixels, 0);
+  parallel_for(threads, parts.count(), [&](int part, int) {
+    parts.in_runs(part, [&](int64_t first, int64_t count) {
+      const TailRow row = tail_row(*tail, channels, first, count);
+      isa->training->finish[tail->z_is_float](row, out + first * channels);
+    });
+  });
+  return 0;
+}

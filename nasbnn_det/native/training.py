@@ -1,0 +1,284 @@
+"""Training's kernels with tensors: the passes of a brick, element-wise work fused, products with signs by look-up tables.
+
+Maps are float32 on the CPU, channels_last. What they replace are the plain operators of ``binary/``, which are the reference
+in tests. Sources: ``csrc/train_*.cpp``.
+"""
+import ctypes
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Optional, Tuple
+
+import torch
+from torch import Tensor
+
+from .library import REFERENCE, current_isa, guard_forks, need_library
+
+_WORD = 64
+_CL = torch.channels_last
+#: Largest sum of signs that is kept in 16 bits.
+_MOST = 2**15 - 1
+#: The kernels' numbers of gradients of the sign.
+SURROGATES = {'quadratic': 0, 'box': 1}
+
+
+class _Conv(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_int64) for name in (
+        'batch', 'in_channels', 'height', 'width', 'out_channels', 'out_height', 'out_width', 'groups', 'kernel_h',
+        'kernel_w', 'stride_h', 'stride_w', 'pad_h', 'pad_w', 'dilation_h', 'dilation_w')]
+
+
+class _Tail(ctypes.Structure):
+    _fields_ = [('z', ctypes.c_void_p), ('z_is_float', ctypes.c_int64), ('shortcut', ctypes.c_void_p),
+                ('shortcut_channels', ctypes.c_int64)]
+    _fields_ += [(name, ctypes.c_void_p) for name in ('scale', 'offset', 'slope', 'bias_out')]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A convolution that keeps the size, divided by its stride: odd kernels, padding of ``dilation * (kernel // 2)`` pixels.
+
+    Args:
+        kernel (tuple[int, int]): Height and width; likewise the others.
+        stride (tuple[int, int]): Stride.
+        dilation (tuple[int, int]): Dilation.
+        groups (int): Groups.
+    """
+    kernel: Tuple[int, int]
+    stride: Tuple[int, int] = (1, 1)
+    dilation: Tuple[int, int] = (1, 1)
+    groups: int = 1
+
+    @property
+    def padding(self) -> Tuple[int, int]:
+        """Pixels outside the image that the kernel meets on each side."""
+        return self.dilation[0] * (self.kernel[0] // 2), self.dilation[1] * (self.kernel[1] // 2)
+
+    def output_shape(self, x: Tensor, channels: int) -> Tuple[int, int, int, int]:
+        """Shape of the output of that many channels."""
+        height, width = (-(-size // stride) for size, stride in zip(x.shape[2:], self.stride))
+        return x.shape[0], channels, height, width
+
+    def describe(self, x: Tensor, channels: int) -> _Conv:
+        """As the kernels take it."""
+        n, c, h, w = x.shape
+        return _Conv(n, c, h, w, *self.output_shape(x, channels)[1:], self.groups, *self.kernel, *self.stride, *self.padding,
+                     *self.dilation)
+
+
+@dataclass
+class Tail:
+    """What follows a convolution: ``PReLU(scale * z + offset + shortcut) + bias_out``.
+
+    Args:
+        z (Tensor): What the convolution gave, int16 or float, shape (N, C, H, W).
+        shortcut (Tensor, optional): Shape (N, S, H, W), S <= C; its channels are repeated as far as needed.
+        scale (Tensor): Shape (C, ); likewise the others.
+        offset (Tensor): Batch norm's shift, and RPReLU's first.
+        slope (Tensor): Of the PReLU.
+        bias_out (Tensor): RPReLU's second shift.
+    """
+    z: Tensor
+    shortcut: Optional[Tensor]
+    scale: Tensor
+    offset: Tensor
+    slope: Tensor
+    bias_out: Tensor
+
+    def describe(self) -> _Tail:
+        """As the kernels take it."""
+        vectors = (self.scale, self.offset, self.slope, self.bias_out)
+        shortcut = (None, 0) if self.shortcut is None else (self.shortcut.data_ptr(), self.shortcut.shape[1])
+        return _Tail(self.z.data_ptr(), int(self.z.dtype == torch.float32), *shortcut, *(v.data_ptr() for v in vectors))
+
+
+def in_order(x: Tensor) -> Tensor:
+    """The map as the kernels read it: float32, channels_last, without gaps."""
+    return x.float().contiguous(memory_format=_CL)
+
+
+def convolve(x: Tensor, shift: Tensor, weight: Tensor, geometry: Geometry, binary: bool) -> Tuple[Tensor, Tensor, Tensor]:
+    """Convolves ``sign(x + shift)``.
+
+    Args:
+        x (Tensor): Shape (N, C, H, W).
+        shift (Tensor): Shape (C, ).
+        weight (Tensor): Shape (C', C / groups, k, k); ±1 if ``binary``.
+        geometry (Geometry): Of the convolution.
+        binary (bool): Whether the weight is ±1: popcounts, exact.
+
+    Returns:
+        tuple: The signs' bits; z of shape (N, C', H', W'), int16 where it is exact, else float; and the sums over all pixels
+        of z and of its squares, double, shape (2, C').
+    """
+    out_channels = weight.shape[0]
+    conv = geometry.describe(x, out_channels)
+    words = -(-weight.shape[1] // _WORD)
+    bits = torch.empty(x.shape[0], x.shape[2], x.shape[3], geometry.groups, words, dtype=torch.int64)
+    binary = binary and weight[0].numel() <= _MOST
+    dtype = torch.int16 if binary else torch.float32
+    z = torch.empty(geometry.output_shape(x, out_channels), dtype=dtype, memory_format=_CL)
+    sums = torch.empty(2, out_channels, dtype=torch.float64)
+    _run('convolve', ctypes.byref(conv), x, shift, weight, int(binary), bits, z, sums)
+    return bits, z, sums
+
+
+def sum_up(z: Tensor) -> Tensor:
+    """Sums over all pixels of a map and of its squares, double, shape (2, C)."""
+    sums = torch.empty(2, z.shape[1], dtype=torch.float64)
+    _run('sum', _int(z.numel() // z.shape[1]), _int(z.shape[1]), z, sums, isa=False)
+    return sums
+
+
+def finish(tail: Tail) -> Tensor:
+    """The output, shape (N, C, H, W)."""
+    out = torch.empty(tail.z.shape, dtype=torch.float32, memory_format=_CL)
+    _run('finish', _int(tail.z.numel() // tail.z.shape[1]), _int(tail.z.shape[1]), ctypes.byref(tail.describe()), out)
+    return out
+
+
+def reduce(tail: Tail, grad: Tensor) -> Tensor:
+    """Sums over all pixels of d, of d * z, of the slope's gradient and of ``grad``; d is the gradient of PReLU's input.
+
+    Args:
+        tail (Tail): Forward.
+        grad (Tensor): Of the output, shape (N, C, H, W).
+
+    Returns:
+        Tensor: Double, shape (4, C).
+    """
+    channels = grad.shape[1]
+    sums = torch.empty(4, channels, dtype=torch.float64)
+    _run('reduce', _int(grad.numel() // channels), _int(channels), ctypes.byref(tail.describe()), grad, sums)
+    return sums
+
+
+class Grid:
+    """The gradient of z, with gaps between its rows that hold zeros, in which a tap of a convolution is a shift.
+
+    Args:
+        x (Tensor): The convolution's input, shape (N, C, H, W).
+        channels (int): C' of its output.
+        geometry (Geometry): Of the convolution.
+    """
+
+    def __init__(self, x: Tensor, channels: int, geometry: Geometry) -> None:
+        self.conv = geometry.describe(x, channels)
+        sizes = (ctypes.c_int64 * 2)()
+        _library().nb_train_grid(ctypes.byref(self.conv), sizes)
+        self.data = torch.empty(x.shape[0] * sizes[1] * channels + 16)
+
+
+def spread(tail: Tail, grad: Tensor, by_grad: Tensor, by_z: Tensor, constant: Tensor, grid: Grid) -> Optional[Tensor]:
+    """Fills a grid with the gradient of z, ``by_grad * d + by_z * z + constant``.
+
+    Args:
+        tail (Tail): Forward.
+        grad (Tensor): Of the output, shape (N, C, H, W).
+        by_grad (Tensor): Shape (C, ); likewise the next two.
+        by_z (Tensor): See above.
+        constant (Tensor): See above.
+        grid (Grid): To be filled.
+
+    Returns:
+        Tensor: The gradient of the shortcut, of its shape, if there is one.
+    """
+    grad_shortcut = None if tail.shortcut is None else torch.empty(tail.shortcut.shape, memory_format=_CL)
+    _run('spread', ctypes.byref(grid.conv), ctypes.byref(tail.describe()), grad, by_grad, by_z, constant, grid.data,
+         grad_shortcut)
+    return grad_shortcut
+
+
+def weight_gradient(grid: Grid, bits: Tensor, shape: torch.Size) -> Tensor:
+    """The gradient of the weight from that of z and the signs' bits.
+
+    Args:
+        grid (Grid): Gradient of z.
+        bits (Tensor): As :func:`convolve` gives them.
+        shape (Size): Of the weight.
+    """
+    grad = torch.empty(shape)
+    _run('weight_gradient', ctypes.byref(grid.conv), bits, grid.data, grad)
+    return grad
+
+
+def input_gradient(grid: Grid, weight: Tensor, binary: bool, x: Tensor, shift: Tensor, surrogate: str,
+                   grad_x: Tensor) -> Tensor:
+    """Adds the gradient through the convolution and the sign to ``grad_x``.
+
+    Args:
+        grid (Grid): Gradient of z.
+        weight (Tensor): Shape (C', C / groups, k, k).
+        binary (bool): Whether it is ±1.
+        x (Tensor): The input, shape (N, C, H, W).
+        shift (Tensor): Shape (C, ).
+        surrogate (str): The gradient of the sign, of :data:`SURROGATES`.
+        grad_x (Tensor): Shape (N, C, H, W), added to.
+
+    Returns:
+        Tensor: The gradient of the shift, double, shape (C, ).
+    """
+    grad_shift = torch.empty(x.shape[1], dtype=torch.float64)
+    _run('input_gradient', ctypes.byref(grid.conv), grid.data, weight, int(binary), x, shift, _int(SURROGATES[surrogate]),
+         grad_x, grad_shift)
+    return grad_shift
+
+
+def signs_gradient(grid: Grid, weight: Tensor, binary: bool, x: Tensor) -> Tensor:
+    """The gradient of the signs, shape of ``x``; arguments as for :func:`input_gradient`."""
+    grad, nothing = in_order(torch.zeros(x.shape)), torch.empty(x.shape[1], dtype=torch.float64)
+    _run('input_gradient', ctypes.byref(grid.conv), grid.data, weight, int(binary), x, None, _int(-1), grad, nothing)
+    return grad
+
+
+_int = ctypes.c_int64
+
+
+@lru_cache(maxsize=1)
+def _library() -> ctypes.CDLL:
+    library = need_library()
+    for name in ('standardize', 'standardize_gradient', 'grid'):
+        getattr(library, f'nb_train_{name}').restype = None
+    return library
+
+
+def standardize(weight: Tensor) -> Tuple[Tensor, Tensor]:
+    """Filters of mean 0 and deviation 1.
+
+    Args:
+        weight (Tensor): Shape (O, I, k, k), contiguous, more than one number a filter.
+
+    Returns:
+        tuple[Tensor, Tensor]: Of the weight's shape; and the deviations, shape (O, ).
+    """
+    out, deviation = torch.empty_like(weight), weight.new_empty(weight.shape[0])
+    _run('standardize', *_filters(weight), weight, out, deviation, isa=False)
+    return out, deviation
+
+
+def standardize_gradient(grad: Tensor, out: Tensor, deviation: Tensor) -> Tensor:
+    """The gradient of the weight from that of :func:`standardize`'s result; all but the last argument of one shape."""
+    grad_weight = torch.empty_like(out)
+    _run('standardize_gradient', *_filters(out), grad, out, deviation, grad_weight, isa=False)
+    return grad_weight
+
+
+def _filters(weight: Tensor) -> Tuple[ctypes.c_int64, ctypes.c_int64]:
+    return _int(weight.shape[0]), _int(weight[0].numel())
+
+
+def can_run(x: Tensor) -> bool:
+    """Whether the kernels can take a tensor: of float32, on the CPU, where they are compiled."""
+    return x.device.type == 'cpu' and x.dtype == torch.float32 and not x.is_meta and current_isa() != REFERENCE
+
+
+def _run(name: str, *args: Optional[object], isa: bool = True) -> None:
+    threads = torch.get_num_threads()
+    if threads > 1:
+        guard_forks()
+    pointers = [ctypes.c_void_p(a.data_ptr()) if isinstance(a, Tensor) else a for a in args]
+    names = [current_isa().encode()] if isa else []
+    code = getattr(_library(), f'nb_train_{name}')(*names, *pointers, threads)
+    if code == 2:
+        raise MemoryError('not enough memory for the kernels of a training step')
+    if code:
+        raise RuntimeError(f'the training kernels refused their arguments (code {code})')

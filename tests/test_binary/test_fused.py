@@ -1,0 +1,183 @@
+"""A brick's training pass by the kernels gives what its operators give one by one."""
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from nasbnn_det.arch import Arch
+from nasbnn_det.binary import BINARIZATIONS, BinaryConvModule
+from nasbnn_det.binary.binarization import ACTIVATION_RULES
+from nasbnn_det.binary.stem import Stem
+from nasbnn_det.native import ISA_VARIABLE, REFERENCE, available_isas
+from nasbnn_det.supernet import Supernet
+
+ISAS = available_isas()[:-1]
+pytestmark = pytest.mark.skipif(not ISAS, reason='the kernels can not be compiled here')
+RULES = [*(name for name in BINARIZATIONS if name != 'float'),
+         *(dict(activations=name) for name in ACTIVATION_RULES if name != 'float')]
+
+
+def shaken(module):
+    """Parameters of one value a channel off their first values, so that each one counts; progress for annealed rules."""
+    for m in module.modules():
+        if hasattr(m, 'progress'):
+            m.progress = 0.4
+    with torch.no_grad():
+        for p in module.parameters():
+            if p.dim() == 1:
+                p.add_(torch.randn_like(p) * 0.2)
+    return module
+
+
+def run(module, x, isa, monkeypatch, call=lambda module, x: module(x)):
+    """Output, gradients of the input and of all parameters, running statistics."""
+    monkeypatch.setenv(ISA_VARIABLE, isa)
+    module, x = copy.deepcopy(module), x.clone().requires_grad_()
+    y = call(module, x)
+    y.backward(torch.randn(y.shape, generator=torch.Generator().manual_seed(1)))
+    found = {f'gradient of {name}': p.grad for name, p in module.named_parameters() if p.grad is not None}
+    found.update({name: b for name, b in module.named_buffers() if 'running' in name})
+    return dict(found, y=y.detach(), x=x.grad)
+
+
+def assert_same(found, wanted, tolerance=1e-5):
+    assert found.keys() == wanted.keys()
+    for name, value in wanted.items():
+        error = (found[name].double() - value.double()).norm() / value.double().norm().clamp(min=1e-12)
+        assert error <= tolerance, f'{name} differs by {error:.1e}'
+
+
+def random_brick(seed):
+    """Channels, groups, kernel, stride, dilation and size at random."""
+    rng = torch.Generator().manual_seed(seed)
+
+    def pick(*values):
+        return values[int(torch.randint(len(values), (), generator=rng))]
+
+    groups = pick(1, 1, 2, 4, 8)
+    channels = [groups * pick(1, 3, 5, 8, 12, 17, 40, 70) for _ in range(2)]
+    brick = BinaryConvModule(*channels, pick(1, 3, 3, 5), pick(1, 1, 2, 3), groups, pick(1, 1, 2))
+    return shaken(brick), torch.randn(pick(1, 2, 5), channels[0], pick(2, 5, 8, 13), pick(3, 7, 18), generator=rng)
+
+
+@pytest.mark.parametrize('isa', ISAS)
+@pytest.mark.parametrize('seed', range(12))
+def test_random_bricks(seed, isa, monkeypatch):
+    torch.manual_seed(seed)
+    brick, x = random_brick(seed)
+    assert_same(run(brick, x, isa, monkeypatch), run(brick, x, REFERENCE, monkeypatch))
+    brick.eval()
+    assert_same(run(brick, x, isa, monkeypatch), run(brick, x, REFERENCE, monkeypatch))
+
+
+@pytest.mark.parametrize('rule', RULES, ids=str)
+def test_every_rule(rule, monkeypatch):
+    torch.manual_seed(0)
+    brick, x = shaken(BinaryConvModule(12, 24, 3, 2, 2, binarization=rule)), torch.randn(3, 12, 9, 8)
+    assert_same(run(brick, x, ISAS[0], monkeypatch), run(brick, x, REFERENCE, monkeypatch))
+
+
+def test_a_shift_that_is_set_by_the_first_batch(monkeypatch):
+    torch.manual_seed(0)
+    brick, x = BinaryConvModule(12, 12, binarization=dict(shift='centered')), torch.rand(3, 12, 9, 8)
+    found, wanted = (run(brick, x, isa, monkeypatch) for isa in (ISAS[0], REFERENCE))
+    assert_same(found, wanted)
+
+
+def assert_as_good(module, x, monkeypatch, call=lambda module, x: module(x)):
+    """The kernels are as near to double precision, in which plain operators run, as these are in single precision."""
+    exact = run(copy.deepcopy(module).double(), x.double(), ISAS[0], monkeypatch, call)
+    errors = [max((found[name] - value).norm() / value.norm().clamp(min=1e-12) for name, value in exact.items())
+              for found in (run(module, x, isa, monkeypatch, call) for isa in (ISAS[0], REFERENCE))]
+    assert errors[0] <= 2 * errors[1]
+
+
+def test_a_stem(monkeypatch):
+    torch.manual_seed(0)
+    assert_as_good(shaken(Stem(3, 24)), torch.randn(2, 3, 15, 20), monkeypatch)
+
+
+@pytest.mark.parametrize('real_weights', [True, False])
+@pytest.mark.parametrize('arch', ['biggest', 'smallest'])
+def test_a_supernet(arch, real_weights, monkeypatch):
+    torch.manual_seed(0)
+    supernet = shaken(Supernet('tiny', 5))
+    arch = getattr(Arch, arch)(supernet.space)
+
+    assert_as_good(supernet, torch.randn(4, 3, 48, 48), monkeypatch, lambda module, x: module(x, arch, real_weights))
+
+
+class _Changed(nn.Module):
+    """Changes a map in place."""
+
+    def forward(self, x):
+        return x.mul_(0.5)
+
+
+def test_bricks_in_a_row_make_their_inputs_again(monkeypatch):
+    torch.manual_seed(0)
+    bricks = [Stem(3, 8), *(BinaryConvModule(c, d, 3, s) for c, d, s in
+                            [(8, 8, 1), (8, 16, 2), (16, 12, 1), (12, 12, 1), (12, 12, 1), (12, 24, 1)])]
+    net, x = shaken(nn.Sequential(*bricks)), torch.randn(2, 3, 20, 22)
+    assert_same(run(net, x, ISAS[0], monkeypatch), run(net, x, REFERENCE, monkeypatch), 5e-5)
+    changed = nn.Sequential(*[part for brick in bricks for part in (brick, _Changed())])
+    assert_same(run(changed, x, ISAS[0], monkeypatch), run(changed, x, REFERENCE, monkeypatch), 5e-5)
+
+
+def test_less_is_kept(monkeypatch):
+    torch.manual_seed(0)
+    net, x = nn.Sequential(*(BinaryConvModule(32, 32) for _ in range(6))), torch.randn(4, 32, 32, 32)
+
+    def kept(isa):
+        monkeypatch.setenv(ISA_VARIABLE, isa)
+        sizes = {}
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: sizes.setdefault(t.data_ptr(), t.nbytes) and t, lambda t: t):
+            y = net(x.requires_grad_())
+        del y
+        return sum(sizes.values())
+
+    assert kept(ISAS[0]) < 0.25 * kept(REFERENCE)
+
+
+def test_the_backward_pass_can_be_repeated():
+    torch.manual_seed(0)
+    net, x = nn.Sequential(BinaryConvModule(8, 8), BinaryConvModule(8, 8)), torch.randn(2, 8, 6, 6, requires_grad=True)
+    y = net(x).square().sum()
+    first, = torch.autograd.grad(y, x, retain_graph=True)
+    assert torch.equal(first, torch.autograd.grad(y, x)[0])
+
+
+def test_results_do_not_depend_on_threads(monkeypatch):
+    torch.manual_seed(0)
+    brick, x = BinaryConvModule(40, 40, 3, groups=2), torch.randn(3, 40, 17, 19)
+    before, found = torch.get_num_threads(), []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        found.append(run(brick, x, ISAS[0], monkeypatch))
+    torch.set_num_threads(before)
+    assert all(torch.equal(found[0][name], other[name]) for other in found[1:] for name in other)
+
+
+def test_frozen_parts_get_no_gradient():
+    torch.manual_seed(0)
+    brick, x = BinaryConvModule(8, 8), torch.randn(2, 8, 6, 6)
+    brick.conv.weight.requires_grad_(False)
+    brick(x).sum().backward()
+    assert brick.conv.weight.grad is None and brick.conv.sign.bias.grad is not None
+
+
+def test_autocast_runs_the_same(monkeypatch):
+    torch.manual_seed(0)
+    brick, x = BinaryConvModule(8, 8), torch.randn(2, 8, 6, 6)
+    with torch.autocast('cpu', torch.bfloat16):
+        found = run(brick, x, ISAS[0], monkeypatch)
+    assert_same(found, run(brick, x, ISAS[0], monkeypatch), 0)
+
+
+def test_one_pixel_has_no_statistics():
+    brick = BinaryConvModule(4, 4)
+    with pytest.raises(ValueError, match='more than 1 value per channel'):
+        brick(torch.randn(1, 4, 1, 1))
+    brick.eval()
+    brick(torch.randn(1, 4, 1, 1)).sum().backward()
