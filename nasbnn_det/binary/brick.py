@@ -3,11 +3,9 @@ from typing import Optional
 
 from torch import Tensor, nn
 
-from ..native.training import Geometry
 from .activation import RPReLU
 from .binarization import Binarizes, get_binarization
 from .conv import BinaryConv2d
-from .fused import Weight, can_fuse, fuse_brick
 from .shortcut import shortcut
 
 
@@ -46,11 +44,10 @@ class BinaryConvModule(nn.Module):
         self.act = RPReLU(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        conv = self.conv
-        if isinstance(conv, BinaryConv2d) and conv.bias is None and can_fuse(x, self.bn, conv, conv.sign, self.act):
-            geometry = Geometry(conv.kernel_size, conv.stride, conv.dilation, conv.groups)
-            weight = Weight(conv.weight, conv.transform, conv.binarize, True)
-            return fuse_brick(x, conv.sign, weight, self.bn, self.act, geometry)
+        if isinstance(self.conv, BinaryConv2d):
+            y = self.conv.fused(x, self.bn, self.act, shortcut=True)
+            if y is not None:
+                return y
         y = self.bn(self.conv(x))
         return self.act(y + shortcut(x, self.conv.out_channels, self.conv.stride[0]))
 

@@ -6,8 +6,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..identity import decode, encode
-from .activation import CenteredRSign, RSign
+from ..native.training import Geometry
+from .activation import CenteredRSign, RPReLU, RSign
 from .binarization import Binarization, Binarizes, get_binarization
+from .fused import Weight, can_fuse, fuse
 
 _Size = Union[int, Tuple[int, int]]
 
@@ -112,7 +114,27 @@ class BinaryConv2d(nn.Conv2d):
         signs, scale = self.binarized()
         return signs if scale is None else signs * scale.view(-1, 1, 1, 1)
 
+    def fused(self, x: Tensor, norm: Optional[nn.Module] = None, act: Optional[RPReLU] = None,
+              shortcut: bool = False) -> Optional[Tensor]:
+        """Itself and what follows it as one function, see :func:`nasbnn_det.binary.fused.fuse`; None where that can't run.
+
+        Args:
+            x (Tensor): Shape (N, C, H, W).
+            norm (Module, optional): A batch norm behind it; then it must have no bias. Defaults to None.
+            act (RPReLU, optional): Behind that. Defaults to None.
+            shortcut (bool): Added between them. Defaults to False.
+        """
+        geometry = Geometry(self.kernel_size, self.stride, self.dilation, self.groups)
+        parts = [self.sign, *(part for part in (norm, act) if part is not None)]
+        if geometry.padding != tuple(self.padding) or not geometry.is_odd or not can_fuse(x, self, *parts):
+            return None
+        weight = Weight(self.weight, self.transform, self.binarize, True)
+        return fuse(x, self.sign, weight, geometry, norm, act, self.bias, shortcut)
+
     def forward(self, x: Tensor) -> Tensor:
+        y = self.fused(x)
+        if y is not None:
+            return y
         signs, scale = self.binarized()
         y = convolve_signs(self.sign(x), signs, scale, self.stride, self.padding, self.dilation, self.groups)
         return y if self.bias is None else y + self.bias.view(-1, 1, 1)

@@ -8,7 +8,7 @@ from typing import Callable, Dict, Tuple, Type
 
 from torch import Tensor, nn
 
-from ..binary import Binarizes, build_conv, get_binarization, shortcut
+from ..binary import Binarizes, BinaryConv2d, build_conv, get_binarization, shortcut
 from ..costs import Ops, conv_macs
 
 
@@ -133,6 +133,14 @@ class MaxPool3x3(_Pool):
         return nn.MaxPool2d(3, stride, padding=1)
 
 
+class ConvNorm(nn.Sequential):
+    """A convolution and its batch norm."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self[0].fused(x, self[1]) if isinstance(self[0], BinaryConv2d) else None
+        return super().forward(x) if y is None else y
+
+
 class ConvBases(nn.ModuleList):
     """The mean of parallel binary convolutions, each with a batch norm (ABC-Net, arXiv 1711.11294, Sec. 3.2).
 
@@ -151,7 +159,7 @@ class ConvBases(nn.ModuleList):
     def __init__(self, num_bases: int, in_channels: int, out_channels: int, kernel_size: int, stride: int,
                  dilation: int, rules: CellRules) -> None:
         super().__init__(
-            nn.Sequential(
+            ConvNorm(
                 build_conv(in_channels, out_channels, kernel_size, stride, dilation=dilation,
                            binarization=rules.binarization),
                 nn.BatchNorm2d(out_channels)) for _ in range(num_bases))

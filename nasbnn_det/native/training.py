@@ -29,8 +29,14 @@ class _Conv(ctypes.Structure):
 
 class _Tail(ctypes.Structure):
     _fields_ = [('z', ctypes.c_void_p), ('z_is_float', ctypes.c_int64), ('shortcut', ctypes.c_void_p),
-                ('shortcut_channels', ctypes.c_int64)]
-    _fields_ += [(name, ctypes.c_void_p) for name in ('scale', 'offset', 'slope', 'bias_out')]
+                ('shortcut_channels', ctypes.c_int64), ('vectors', ctypes.c_void_p)]
+
+
+class _Norm(ctypes.Structure):
+    _fields_ = [('channels', ctypes.c_int64)]
+    _fields_ += [(name, ctypes.c_double) for name in ('count', 'momentum', 'eps')]
+    _fields_ += [(name, ctypes.c_void_p) for name in (
+        'scale', 'gamma', 'beta', 'bias_in', 'slope', 'bias_out', 'running_mean', 'running_var')]
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,11 @@ class Geometry:
         """Pixels outside the image that the kernel meets on each side."""
         return self.dilation[0] * (self.kernel[0] // 2), self.dilation[1] * (self.kernel[1] // 2)
 
+    @property
+    def is_odd(self) -> bool:
+        """Whether the kernel has a centre."""
+        return self.kernel[0] % 2 == 1 and self.kernel[1] % 2 == 1
+
     def output_shape(self, x: Tensor, channels: int) -> Tuple[int, int, int, int]:
         """Shape of the output of that many channels."""
         height, width = (-(-size // stride) for size, stride in zip(x.shape[2:], self.stride))
@@ -72,23 +83,16 @@ class Tail:
     Args:
         z (Tensor): What the convolution gave, int16 or float, shape (N, C, H, W).
         shortcut (Tensor, optional): Shape (N, S, H, W), S <= C; its channels are repeated as far as needed.
-        scale (Tensor): Shape (C, ); likewise the others.
-        offset (Tensor): Batch norm's shift, and RPReLU's first.
-        slope (Tensor): Of the PReLU.
-        bias_out (Tensor): RPReLU's second shift.
+        vectors (Tensor): Scale, offset, slope and bias_out, shape (4, C).
     """
     z: Tensor
     shortcut: Optional[Tensor]
-    scale: Tensor
-    offset: Tensor
-    slope: Tensor
-    bias_out: Tensor
+    vectors: Tensor
 
     def describe(self) -> _Tail:
         """As the kernels take it."""
-        vectors = (self.scale, self.offset, self.slope, self.bias_out)
         shortcut = (None, 0) if self.shortcut is None else (self.shortcut.data_ptr(), self.shortcut.shape[1])
-        return _Tail(self.z.data_ptr(), int(self.z.dtype == torch.float32), *shortcut, *(v.data_ptr() for v in vectors))
+        return _Tail(self.z.data_ptr(), int(self.z.dtype == torch.float32), *shortcut, self.vectors.data_ptr())
 
 
 def in_order(x: Tensor) -> Tensor:
@@ -168,23 +172,20 @@ class Grid:
         self.data = torch.empty(x.shape[0] * sizes[1] * channels + 16)
 
 
-def spread(tail: Tail, grad: Tensor, by_grad: Tensor, by_z: Tensor, constant: Tensor, grid: Grid) -> Optional[Tensor]:
-    """Fills a grid with the gradient of z, ``by_grad * d + by_z * z + constant``.
+def spread(tail: Tail, grad: Tensor, terms: Tensor, grid: Grid) -> Optional[Tensor]:
+    """Fills a grid with the gradient of z, ``terms[0] * d + terms[1] * z + terms[2]``.
 
     Args:
         tail (Tail): Forward.
         grad (Tensor): Of the output, shape (N, C, H, W).
-        by_grad (Tensor): Shape (C, ); likewise the next two.
-        by_z (Tensor): See above.
-        constant (Tensor): See above.
+        terms (Tensor): Shape (3, C), as :meth:`Norm.terms` gives them.
         grid (Grid): To be filled.
 
     Returns:
         Tensor: The gradient of the shortcut, of its shape, if there is one.
     """
     grad_shortcut = None if tail.shortcut is None else torch.empty(tail.shortcut.shape, memory_format=_CL)
-    _run('spread', ctypes.byref(grid.conv), ctypes.byref(tail.describe()), grad, by_grad, by_z, constant, grid.data,
-         grad_shortcut)
+    _run('spread', ctypes.byref(grid.conv), ctypes.byref(tail.describe()), grad, terms, grid.data, grad_shortcut)
     return grad_shortcut
 
 
@@ -236,7 +237,7 @@ _int = ctypes.c_int64
 @lru_cache(maxsize=1)
 def _library() -> ctypes.CDLL:
     library = need_library()
-    for name in ('standardize', 'standardize_gradient', 'grid'):
+    for name in ('standardize', 'standardize_gradient', 'grid', 'fold', 'terms'):
         getattr(library, f'nb_train_{name}').restype = None
     return library
 
@@ -269,6 +270,54 @@ def _filters(weight: Tensor) -> Tuple[ctypes.c_int64, ctypes.c_int64]:
 def can_run(x: Tensor) -> bool:
     """Whether the kernels can take a tensor: of float32, on the CPU, where they are compiled."""
     return x.device.type == 'cpu' and x.dtype == torch.float32 and not x.is_meta and current_isa() != REFERENCE
+
+
+class Norm:
+    """A batch norm between a convolution, whose result z a factor multiplies, and RPReLU.
+
+    Args:
+        channels (int): C.
+        count (float): Pixels that the statistics are taken of; 0 takes the running ones.
+        momentum (float): Of the update of the running statistics.
+        eps (float): Added to the variance.
+        **vectors (Tensor, optional): ``scale``, the factor; ``gamma``, ``beta``, ``bias_in``, ``slope``, ``bias_out``,
+            ``running_mean``, ``running_var``. Shape (C, ) or longer, float32, contiguous; None where it changes nothing.
+    """
+
+    def __init__(self, channels: int, count: float, momentum: float, eps: float, **vectors: Optional[Tensor]) -> None:
+        self._vectors = vectors  # the kernels read their memory
+        pointers = {name: v.data_ptr() for name, v in vectors.items() if v is not None}
+        self._norm, self.channels = _Norm(channels, count, momentum, eps, **pointers), channels
+
+    def fold(self, sums: Tensor) -> Tuple[Tensor, Tensor]:
+        """Takes the statistics, and updates the running ones in training.
+
+        Args:
+            sums (Tensor): Of z and of its squares, double, shape (2, C).
+
+        Returns:
+            tuple[Tensor, Tensor]: :class:`Tail`'s vectors; and the state that :meth:`terms` wants, double, shape (3, C).
+        """
+        vectors, state = torch.empty(4, self.channels), torch.empty(3, self.channels, dtype=torch.float64)
+        _library().nb_train_fold(ctypes.byref(self._norm), *(ctypes.c_void_p(t.data_ptr()) for t in (sums, vectors, state)))
+        return vectors, state
+
+    def terms(self, state: Tensor, sums: Tensor, all_sums: Tensor) -> Tuple[Tensor, Tensor]:
+        """Gradients.
+
+        Args:
+            state (Tensor): Of the forward pass.
+            sums (Tensor): As :func:`reduce` gives them.
+            all_sums (Tensor): The first two, of all processes that share the statistics.
+
+        Returns:
+            tuple[Tensor, Tensor]: What :func:`spread` wants; and the gradients of gamma, of beta and bias_in, of slope and
+            of bias_out, shape (4, C).
+        """
+        terms, grads = torch.empty(3, self.channels), torch.empty(4, self.channels)
+        tensors = (state, sums, all_sums, terms, grads)
+        _library().nb_train_terms(ctypes.byref(self._norm), *(ctypes.c_void_p(t.data_ptr()) for t in tensors))
+        return terms, grads
 
 
 def _run(name: str, *args: Optional[object], isa: bool = True) -> None:

@@ -12,7 +12,7 @@ from ..arch import Block, StageSpec
 from ..binary import Binarization
 from ..binary.activation import RPReLU, RSign, rprelu
 from ..binary.conv import convolve_signs
-from ..binary.fused import Weight, can_fuse, fuse_brick, fuse_tail
+from ..binary.fused import Weight, can_fuse, fuse, fuse_tail
 from ..binary.quant import QuantConv2d, quantize_weight
 from ..binary.shortcut import shortcut
 from ..native.training import Geometry
@@ -131,10 +131,10 @@ class SlicedBrick(nn.Module):
         self.act = SlicedRPReLU(out_channels)
 
     def forward(self, x: Tensor, out_channels: int, kernel: int, groups: int, real_weights: bool) -> Tensor:
-        if can_fuse(x, self.bn, self.conv, self.conv.sign, self.act):
+        if can_fuse(x, self.conv, self.conv.sign, self.bn, self.act):
             weight = self.conv.weight_for(x.shape[1], out_channels, kernel, groups, real_weights)
             geometry = Geometry((kernel, kernel), (self.stride, self.stride), groups=groups)
-            return fuse_brick(x, self.conv.sign, weight, self.bn, self.act, geometry)
+            return fuse(x, self.conv.sign, weight, geometry, self.bn, self.act, shortcut=True)
         y = self.bn(self.conv(x, out_channels, kernel, groups, self.stride, real_weights))
         return self.act(y + shortcut(x, out_channels, self.stride))
 

@@ -50,11 +50,12 @@ def test_what_runs_here_is_of_the_list_in_its_order():
 
 @pytest.mark.parametrize('struct, name, header', [
     (native._CLayer, 'NbLayer', 'kernels.h'), (native._CInput, 'NbInput', 'kernels.h'),
-    (training._Conv, 'NbConv', 'training.h'), (training._Tail, 'NbTail', 'training.h')])
+    (training._Conv, 'NbConv', 'training.h'), (training._Tail, 'NbTail', 'training.h'),
+    (training._Norm, 'NbNorm', 'training.h')])
 def test_the_structs_have_the_headers_fields(struct, name, header):
     body = re.search(rf'struct {name} {{(.*?)\n}};', (SOURCE_DIR / header).read_text(), re.S).group(1)
     fields = [field.strip(' *') for line in re.sub('//.*', '', body).split(';')
-              for field in re.sub(r'^\s*(const )?(int32_t|int64_t|float|void)\b', '', line).split(',') if field.strip()]
+              for field in re.sub(r'^\s*(const )?(int\d+_t|float|double|void)\b', '', line).split(',') if field.strip()]
     assert fields == [field for field, _ in struct._fields_]
 
 

@@ -2,7 +2,7 @@
 optim_wrapper = dict(
     type='OptimWrapper',
     constructor='nasbnn_det.BinaryOptimWrapperConstructor',
-    optimizer=dict(type='Adam', lr=1e-5, weight_decay=0.0))
+    optimizer=dict(type='Adam', lr=1e-5, weight_decay=0.0, fused=True))
 param_scheduler = dict(type='CosineAnnealingLR', eta_min=0.0, by_epoch=True, begin=0)
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=25, val_interval=1)
 val_cfg = dict()

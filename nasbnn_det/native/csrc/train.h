@@ -44,10 +44,10 @@ inline TailRow tail_row(const NbTail& t, int64_t channels, int64_t first, int64_
   row.shortcut_channels = t.shortcut_channels;
   row.z = static_cast<const char*>(t.z) + first * channels * (t.z_is_float ? sizeof(float) : sizeof(int16_t));
   row.shortcut = t.shortcut ? t.shortcut + first * t.shortcut_channels : nullptr;
-  row.scale = t.scale;
-  row.offset = t.offset;
-  row.slope = t.slope;
-  row.bias_out = t.bias_out;
+  row.scale = t.vectors;
+  row.offset = t.vectors + channels;
+  row.slope = t.vectors + 2 * channels;
+  row.bias_out = t.vectors + 3 * channels;
   return row;
 }
 

@@ -300,10 +300,10 @@ NB_API int nb_train_reduce(const char* isa_name, int64_t pixels, int64_t channel
   });
 }
 
-// Likewise. The gradient of z, by_grad * d + by_z * z + constant, into a grid, and d itself into grad_shortcut, a map of
+// Likewise. The gradient of z, terms[0] * d + terms[1] * z + terms[2], each a vector of channels, into a grid, and d itself into grad_shortcut, a map of
 // shortcut_channels whose repetitions are added up.
-NB_API int nb_train_spread(const char* isa_name, const NbConv* conv, const NbTail* tail, const float* grad, const float* by_grad,
-                           const float* by_z, const float* constant, float* grad_z, float* grad_shortcut, int threads) {
+NB_API int nb_train_spread(const char* isa_name, const NbConv* conv, const NbTail* tail, const float* grad, const float* terms,
+                           float* grad_z, float* grad_shortcut, int threads) {
   const Isa* isa = find_isa(isa_name);
   if (!isa) return 1;
   const NbConv& c = *conv;
@@ -313,9 +313,9 @@ NB_API int nb_train_spread(const char* isa_name, const NbConv* conv, const NbTai
     const int64_t image = index / c.out_height, y = index % c.out_height, first = index * c.out_width;
     TailRow row = tail_row(*tail, channels, first, c.out_width);
     row.grad = grad + first * channels;
-    row.by_grad = by_grad;
-    row.by_z = by_z;
-    row.constant = constant;
+    row.by_grad = terms;
+    row.by_z = terms + channels;
+    row.constant = terms + 2 * channels;
     float* const to = grad_z + (image * grid.length() + y * grid.pitch()) * channels;
     isa->training->gradient[tail->z_is_float](row, to, tail->shortcut ? grad_shortcut + first * tail->shortcut_channels : nullptr);
     std::fill(to + c.out_width * channels, to + grid.pitch() * channels, 0.f);

@@ -18,13 +18,21 @@ struct NbConv {
   int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
 };
 
+// A batch norm between a convolution and RPReLU. Vectors of `channels` numbers.
+struct NbNorm {
+  int64_t channels;
+  double count, momentum, eps;  // pixels that the statistics are of; 0: they are the running ones
+  const float *scale, *gamma, *beta, *bias_in, *slope, *bias_out;
+  float *running_mean, *running_var;
+};
+
 // What follows the convolution, by output channel. z is int16, or float where real weights made it.
 struct NbTail {
   const void* z;
   int64_t z_is_float;
   const float* shortcut;      // a map of the output's size, or null
   int64_t shortcut_channels;  // its channels, repeated as far as needed
-  const float *scale, *offset, *slope, *bias_out;
+  const float* vectors;       // [4][channels]: scale, offset, slope, bias_out
 };
 }
 
