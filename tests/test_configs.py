@@ -32,7 +32,7 @@ FINETUNES = [c for c in CONFIGS if c.startswith('configs/finetune/')]
 SIZE = 32
 DETECTOR_SIZE = 64
 #: Of detectors that differ in the backbone's width or the images alone, these are trained in the fast tests.
-TRAINED = ('rtmdet_nasbnn-tiny_1xb16-9e', 'rtmdet_nasbnn-tiny-distilled', 'retinanet_nasbnn-57m_fpn_8xb16-100e_coco',
+TRAINED = ('rtmdet_nasbnn-tiny_1xb16-10e', 'rtmdet_nasbnn-tiny-distilled', 'retinanet_nasbnn-57m_fpn_8xb16-100e_coco',
            'ssd_nasbnn-57m_8xb16-100e_coco', 'faster-rcnn_bireal-r18_fpn_1xb16-72e_voc', 'faster-rcnn_nasbnn-tiny')
 #: METHOD_PROCESSESxbBATCH-EPOCHSe_DATA-SIZE; a search has no epochs.
 NAME = re.compile(

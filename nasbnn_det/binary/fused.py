@@ -162,8 +162,8 @@ class _Convolve(torch.autograd.Function):
                 call: _Call, recipe: Recipe, links: List[Link], *learned: Tensor) -> Tensor:
         x, own = in_order(x), (gamma, beta, bias_in, slope, bias_out)
         values, scale = call.prepare(latent, matrix)
-        bits, z, sums = training.convolve(x, shift, values.contiguous(), call.geometry, call.binary)
-        vectors, state = call.norm.fold(sums, scale, own)
+        bits, z, sums = training.convolve(x, shift, values.float().contiguous(), call.geometry, call.binary)
+        vectors, state = call.norm.fold(sums, None if scale is None else scale.float(), own)
         ctx.call, ctx.plan = call, recipe.plan()
         ctx.save_for_backward(*recipe.tensors(), z, vectors, state, shift, latent, matrix, bits, *own, *learned)
         links.append(Link(z, vectors, call.stride))  # not kept here, as it would outlive the backward pass
@@ -194,16 +194,16 @@ def _through_weight(ctx: Any, latent: Tensor, matrix: Optional[Tensor], grid: Gr
     inputs = [t.detach().requires_grad_(grad) for t, grad in zip((latent, matrix), needed) if t is not None]
     with torch.enable_grad():
         values, scale = ctx.call.prepare(*inputs, *([] if matrix is not None else [None]))
-    weight, grads = values.detach().contiguous(), [None, None]
+    weight, grads = values.detach().float().contiguous(), [None, None]
     wanted = [i for i, t in enumerate(inputs) if t.requires_grad]
     if wanted:
-        outputs = {values: training.weight_gradient(grid, bits, weight.shape)}
+        outputs = {values: training.weight_gradient(grid, bits, weight.shape).to(values.dtype)}
         if scale is not None and scale.requires_grad:
             # The terms are those of z, a times those of a * z.
             k, by_z, constant = terms.double()
             total, squares = training.sum_up(in_order(z))
             of_scale = k * of_dz + by_z * squares + constant * total
-            outputs[scale] = (of_scale / scale.detach().clamp(min=torch.finfo(scale.dtype).tiny)).float()
+            outputs[scale] = (of_scale / scale.detach().clamp(min=torch.finfo(scale.dtype).tiny)).to(scale.dtype)
         found = torch.autograd.grad(list(outputs), [inputs[i] for i in wanted], list(outputs.values()), allow_unused=True)
         for i, grad in zip(wanted, found):
             grads[i] = grad

@@ -286,7 +286,7 @@ class Norm:
 
     def __init__(self, channels: int, count: float, momentum: float, eps: float, **vectors: Optional[Tensor]) -> None:
         self._vectors = vectors  # the kernels read their memory
-        pointers = {name: v.data_ptr() for name, v in vectors.items() if v is not None}
+        pointers = {name: _pointer(v) for name, v in vectors.items() if v is not None}
         self._norm, self.channels = _Norm(channels, count, momentum, eps, **pointers), channels
 
     def fold(self, sums: Tensor) -> Tuple[Tensor, Tensor]:
@@ -324,10 +324,16 @@ def _run(name: str, *args: Optional[object], isa: bool = True) -> None:
     threads = torch.get_num_threads()
     if threads > 1:
         guard_forks()
-    pointers = [ctypes.c_void_p(a.data_ptr()) if isinstance(a, Tensor) else a for a in args]
+    pointers = [_pointer(a) if isinstance(a, Tensor) else a for a in args]
     names = [current_isa().encode()] if isa else []
     code = getattr(_library(), f'nb_train_{name}')(*names, *pointers, threads)
     if code == 2:
         raise MemoryError('not enough memory for the kernels of a training step')
     if code:
         raise RuntimeError(f'the training kernels refused their arguments (code {code})')
+
+
+def _pointer(x: Tensor) -> ctypes.c_void_p:
+    if x.dtype in (torch.bfloat16, torch.float16) or x.device.type != 'cpu':
+        raise TypeError(f"the training kernels take float32 on the CPU, not {x.dtype} on '{x.device}'")
+    return ctypes.c_void_p(x.data_ptr())

@@ -57,8 +57,9 @@ class SlicedBinaryConv2d(nn.Module):
         Returns:
             Tensor: Shape (out_channels, in_channels / groups, kernel, kernel).
         """
-        weight = slice_channels(self.weight, out_channels, in_channels)
-        return slice_groups(shrink_kernel(weight, kernel, self.shrink), in_channels, groups)
+        with torch.autocast(self.weight.device.type, enabled=False):  # signs and statistics follow from it
+            weight = slice_channels(self.weight, out_channels, in_channels)
+            return slice_groups(shrink_kernel(weight, kernel, self.shrink), in_channels, groups)
 
     def matrix_for(self, kernel: int) -> Optional[Tensor]:
         """The learned matrix, which is that of the largest kernel, or None."""

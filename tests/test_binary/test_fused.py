@@ -175,6 +175,22 @@ def test_autocast_runs_the_same(monkeypatch):
     assert_same(found, run(brick, x, ISAS[0], monkeypatch), 0)
 
 
+def test_a_supernets_weights_stay_in_single_precision_under_autocast(monkeypatch):
+    torch.manual_seed(0)
+    supernet, x = Supernet('tiny', 5), torch.randn(4, 3, 48, 48)
+    arch = Arch.smallest(supernet.space)
+    with torch.no_grad():  # smaller kernels come of learned matrices
+        for name, p in supernet.named_parameters():
+            if 'shrink' in name:
+                p.add_(torch.randn_like(p) * 0.1)
+    conv = supernet.stages[1][0].conv1.conv
+    with torch.autocast('cpu', torch.bfloat16):
+        weight = conv.latent_weight(64, 64, 3, 2)
+        found = supernet(x, arch)
+    assert weight.dtype == torch.float32 and torch.equal(weight, conv.latent_weight(64, 64, 3, 2))
+    assert torch.isfinite(found).all()
+
+
 def test_one_pixel_has_no_statistics():
     brick = BinaryConvModule(4, 4)
     with pytest.raises(ValueError, match='more than 1 value per channel'):

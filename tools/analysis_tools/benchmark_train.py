@@ -1,8 +1,7 @@
-"""Times a supernet's training step against the same step on PyTorch's own operators, and against ResNet-50's.
+"""Times a training step against the same step on PyTorch's own operators, and a supernet's against ResNet-50's too.
 
-All in one run, in turn, medians of the rounds; prints one JSON line. A supernet's step is four passes whose gradients add
-up, the biggest network with real weights, the smallest and two between, and one step of Adam. Peaks of memory are those of
-processes of their own, above what they held before their first step.
+All in one run, in turn, medians of the rounds; prints one JSON line. Peaks of memory are those of processes of their own,
+above what they held before their first step. On made images: times do not depend on them.
 """
 import argparse
 import json
@@ -13,11 +12,12 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from typing import Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
 
 from nasbnn_det.arch import Arch, get_space
 from nasbnn_det.cli import run_tool
@@ -26,22 +26,36 @@ from nasbnn_det.costs import count_ops
 from nasbnn_det.native import ISA_VARIABLE, REFERENCE, current_isa
 from nasbnn_det.supernet import Supernet, bi_teacher_passes
 
+Step = Callable[[], None]
 _CLASSES = 1000
 _DRAWN = 400  # random networks, of which those nearest to the wanted operations are taken
+#: Config, size of the images in pixels and batch of each network, unless options say otherwise.
+_DEFAULTS = dict(
+    supernet=(None, 224, 8),
+    detector=('configs/detection/rtmdet/rtmdet_nasbnn-57m_8xb16-100e_coco-320.py', 320, 8),
+    nasb=('configs/nasb/nasb-search-r18-tiny_1xb64-6e_imagefolder-32.py', 32, 64))
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--space', default='imagenet', help='name of the search space')
-    parser.add_argument('--size', type=int, default=224, help='height and width of the images in pixels')
-    parser.add_argument('--batch', type=int, default=8)
+    parser.add_argument('network', nargs='?', default='supernet', choices=list(_DEFAULTS),
+                        help='supernet: four passes whose gradients add up, the biggest network with real weights, the '
+                        'smallest and two between, and a step of Adam; detector: of a config; nasb: a step of the weights and '
+                        'one of the alphas of a mixed network')
+    parser.add_argument('--config', help='of a detector or a mixed network')
+    parser.add_argument('--space', default='imagenet', help="name of the supernet's search space")
     parser.add_argument('--ops', type=float, nargs='+', default=[107e6, 150e6], help='operations of the networks between')
+    parser.add_argument('--size', type=int, help='height and width of the images in pixels')
+    parser.add_argument('--batch', type=int)
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--no-bf16', dest='bf16', action='store_false', help='leave out the step under bfloat16 autocast')
     parser.add_argument('--profile', metavar='FILE', help="write a table of our step's operators there")
     parser.add_argument('--memory-of', choices=['ours', 'plain', 'resnet50'], help=argparse.SUPPRESS)
-    return parser.parse_args()
+    args = parser.parse_args()
+    config, size, batch = _DEFAULTS[args.network]
+    args.config, args.size, args.batch = args.config or config, args.size or size, args.batch or batch
+    return args
 
 
 @contextmanager
@@ -53,18 +67,24 @@ def isa(name: str) -> Iterator[None]:
     os.environ.pop(ISA_VARIABLE) if before is None else os.environ.update({ISA_VARIABLE: before})
 
 
-def supernet_step(args: argparse.Namespace) -> Callable[[], None]:
-    """A step of the supernet."""
+def images_of(args: argparse.Namespace) -> Tensor:
+    return torch.randn(args.batch, 3, args.size, args.size, generator=torch.Generator().manual_seed(0))
+
+
+def labels_of(args: argparse.Namespace, classes: int) -> Tensor:
+    return torch.randint(classes, (args.batch, ), generator=torch.Generator().manual_seed(1))
+
+
+def supernet_step(args: argparse.Namespace) -> Step:
     space = get_space(args.space)
     rng = np.random.default_rng(0)
     drawn = [Arch.random(space, rng) for _ in range(_DRAWN)]
     ops = [count_ops(arch, (args.size, args.size), _CLASSES).ops for arch in drawn]
     between = [drawn[int(np.argmin([abs(o - wanted) for o in ops]))] for wanted in args.ops]
     students = [('smallest', Arch.smallest(space)), *((f'between{i}', arch) for i, arch in enumerate(between))]
-    torch.manual_seed(0)
     supernet = Supernet(space, _CLASSES)
-    optimizer = torch.optim.Adam(supernet.parameters(), 1e-3)
-    images, labels = _batch(args)
+    optimizer = torch.optim.Adam(supernet.parameters(), 1e-3, fused=True)
+    images, labels = images_of(args), labels_of(args, _CLASSES)
 
     def step() -> None:
         optimizer.zero_grad()
@@ -75,13 +95,11 @@ def supernet_step(args: argparse.Namespace) -> Callable[[], None]:
     return step
 
 
-def resnet50_step(args: argparse.Namespace) -> Callable[[], None]:
-    """A step of torchvision's ResNet-50."""
+def resnet50_step(args: argparse.Namespace) -> Step:
     from torchvision.models import resnet50
-    torch.manual_seed(0)
     model = resnet50()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
-    images, labels = _batch(args)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
+    images, labels = images_of(args), labels_of(args, _CLASSES)
 
     def step() -> None:
         optimizer.zero_grad()
@@ -91,15 +109,74 @@ def resnet50_step(args: argparse.Namespace) -> Callable[[], None]:
     return step
 
 
-def _batch(args: argparse.Namespace) -> tuple:
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randn(args.batch, 3, args.size, args.size, generator=generator)
-    return images, torch.randint(_CLASSES, (args.batch, ), generator=generator)
+def build(path: str) -> nn.Module:
+    """The network of a config with random weights."""
+    from mmengine.config import Config
+    from mmengine.registry import MODELS, init_default_scope
+    cfg = Config.fromfile(path)
+    init_default_scope(cfg.default_scope)
+    for part in cfg.model.values():
+        if isinstance(part, dict):
+            part.pop('init_cfg', None)
+    return MODELS.build(cfg.model).train()
 
 
-def steps_of(args: argparse.Namespace) -> Dict[str, Callable[[], None]]:
+def loss_of(model: nn.Module, images: Tensor, samples: List[Any]) -> Tensor:
+    return model.parse_losses(model(images, samples, mode='loss'))[0]
+
+
+def detector_step(args: argparse.Namespace) -> Step:
+    from mmdet.structures import DetDataSample
+    from mmengine.structures import InstanceData
+    model, images = build(args.config), images_of(args)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
+    generator, shape = torch.Generator().manual_seed(2), (args.size, args.size)
+
+    def samples() -> List[Any]:
+        made = []
+        for _ in range(args.batch):
+            corner, extent = torch.rand(2, 6, 2, generator=generator) * args.size / 2
+            boxes = torch.cat([corner, corner + extent.clamp(min=8)], 1)
+            made.append(DetDataSample(metainfo=dict(img_shape=shape, pad_shape=shape, batch_input_shape=shape),
+                                      gt_instances=InstanceData(bboxes=boxes, labels=torch.zeros(6, dtype=torch.long))))
+        return made
+
+    def step() -> None:
+        optimizer.zero_grad()
+        loss_of(model, images, samples()).backward()
+        optimizer.step()
+
+    return step
+
+
+def nasb_step(args: argparse.Namespace) -> Step:
+    from mmpretrain.structures import DataSample
+
+    from nasbnn_det.engine.optim.nasb import alpha_parameters
+    from nasbnn_det.nasb.gradient import first_order
+    model, images = build(args.config), images_of(args)
+    samples = [DataSample().set_gt_label(int(label)) for label in labels_of(args, 2)]
+    alphas = alpha_parameters(model)
+    own = {id(p) for p in alphas}
+    weights = [p for p in model.parameters() if p.requires_grad and id(p) not in own]
+    of_weights, of_alphas = torch.optim.Adam(weights, 1e-3, fused=True), torch.optim.Adam(alphas, 1e-3)
+
+    def step() -> None:
+        _, gradients = first_order(lambda: loss_of(model, images, samples), alphas, weights)
+        for alpha, gradient in zip(alphas, gradients):
+            alpha.grad = gradient
+        of_alphas.step()
+        of_weights.zero_grad()
+        loss_of(model, images, samples).backward()
+        of_weights.step()
+
+    return step
+
+
+def steps_of(args: argparse.Namespace) -> Dict[str, Step]:
     """Steps by name."""
-    ours = supernet_step(args)
+    torch.manual_seed(0)
+    ours = dict(supernet=supernet_step, detector=detector_step, nasb=nasb_step)[args.network](args)
 
     def plain() -> None:
         with isa(REFERENCE):
@@ -109,12 +186,16 @@ def steps_of(args: argparse.Namespace) -> Dict[str, Callable[[], None]]:
         with torch.autocast('cpu', torch.bfloat16):
             ours()
 
-    steps = dict(ours=ours, plain=plain, resnet50=resnet50_step(args))
-    return dict(steps, ours_bf16=bf16) if args.bf16 else steps
+    steps = dict(ours=ours, plain=plain)
+    if args.network == 'supernet':
+        steps['resnet50'] = resnet50_step(args)
+        if args.bf16:
+            steps['ours_bf16'] = bf16
+    return steps
 
 
-def measure(steps: Dict[str, Callable[[], None]], rounds: int) -> Dict[str, List[float]]:
-    """Seconds of each, in turn, after one round that is not counted."""
+def measure(steps: Dict[str, Step], rounds: int) -> Dict[str, float]:
+    """Median seconds of each, in turn, after one round that is not counted."""
     seconds: Dict[str, List[float]] = {name: [] for name in steps}
     for i in range(rounds + 1):
         for name, step in steps.items():
@@ -122,30 +203,27 @@ def measure(steps: Dict[str, Callable[[], None]], rounds: int) -> Dict[str, List
             step()
             if i:
                 seconds[name].append(time.perf_counter() - start)
-    return seconds
+    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def peak_memory(args: argparse.Namespace, name: str) -> float:
     """GB above the start that two steps take, in this process."""
     step = steps_of(args)[name]
-    before = _resident()
+    with open('/proc/self/statm', encoding='ascii') as file:
+        before = int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE') / 1e9
     for _ in range(2):
         step()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9 - before
 
 
-def _resident() -> float:
-    with open('/proc/self/statm', encoding='ascii') as file:
-        return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE') / 1e9
-
-
 def measure_memory(name: str) -> float:
     """The same in a new process with the same options."""
     command = [sys.executable, __file__, *sys.argv[1:], '--memory-of', name]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return json.loads(output.splitlines()[-1])
 
 
-def profile(step: Callable[[], None], path: str) -> None:
+def profile(step: Step, path: str) -> None:
     """Writes a table of a step's operators."""
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as trace:
         step()
@@ -159,19 +237,21 @@ def main() -> None:
     if args.memory_of:
         print(json.dumps(peak_memory(args, args.memory_of)))
         return
-    memory = {name: measure_memory(name) for name in ('ours', 'plain', 'resnet50')}
+    supernet = args.network == 'supernet'
+    memory = {name: measure_memory(name) for name in ('ours', 'plain', *(['resnet50'] if supernet else []))}
     steps = steps_of(args)
     if args.profile:
         steps['ours']()
         profile(steps['ours'], args.profile)
-    seconds = {name: statistics.median(values) for name, values in measure(steps, args.rounds).items()}
-    ratio = {name: value / seconds['resnet50'] for name, value in seconds.items()}
+    seconds = measure(steps, args.rounds)
+    ratios = dict(time_to_plain=seconds['ours'] / seconds['plain'], memory_to_plain=memory['ours'] / memory['plain'])
+    if supernet:
+        ratios = dict(ratio_fp32=seconds['ours'] / seconds['resnet50'], ratio_plain=seconds['plain'] / seconds['resnet50'],
+                      ratio_bf16=seconds['ours_bf16'] / seconds['resnet50'] if args.bf16 else None, **ratios)
     print(json.dumps(dict(
-        ratio_fp32=ratio['ours'], ratio_plain=ratio['plain'], ratio_bf16=ratio.get('ours_bf16'),
-        peak_memory_gb=memory['ours'], peak_memory_plain_gb=memory['plain'],
-        peak_memory_resnet50_gb=memory['resnet50'], seconds=seconds, space=args.space,
-        size=args.size, batch=args.batch, threads=args.threads, rounds=args.rounds, isa=current_isa(), cpu=cpu_name(),
-        torch=torch.__version__)))
+        network=args.network, **ratios, peak_memory_gb=memory['ours'], memory_gb=memory, seconds=seconds, config=args.config,
+        space=args.space if supernet else None, size=args.size, batch=args.batch, threads=args.threads, rounds=args.rounds,
+        isa=current_isa(), cpu=cpu_name(), torch=torch.__version__)))
 
 
 if __name__ == '__main__':

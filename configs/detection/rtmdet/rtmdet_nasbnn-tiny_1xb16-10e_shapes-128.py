@@ -6,3 +6,4 @@ _base_ = [
 ]
 
 model = dict(bbox_head=dict(num_classes=5))
+train_cfg = dict(max_epochs=10, val_interval=10)
