@@ -40,8 +40,8 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('network', nargs='?', default='supernet', choices=list(_DEFAULTS),
                         help='supernet: four passes whose gradients add up, the biggest network with real weights, the '
-                        'smallest and two between, and a step of Adam; detector: of a config; nasb: a step of the weights and '
-                        'one of the alphas of a mixed network')
+                        'smallest and two between, and a step of Adam; detector: of a config; nasb: a step of the weights '
+                        'and one of the alphas of a mixed network')
     parser.add_argument('--config', help='of a detector or a mixed network')
     parser.add_argument('--space', default='imagenet', help="name of the supernet's search space")
     parser.add_argument('--ops', type=float, nargs='+', default=[107e6, 150e6], help='operations of the networks between')

@@ -20,8 +20,7 @@ class WeightGradient {
                  int threads)
       : isa_(*isa.training), c_(c), grid_(c), bits_(bits), grad_z_(grad_z), grad_weight_(grad_weight),
         inputs_(c.in_channels / c.groups), outputs_(c.out_channels / c.groups), blocks_(ceil_div(outputs_, kColumns)),
-        phases_(phases_of(c)), plane_words_(ceil_div(2 * grid_.margin() + grid_.length() + kWord, kWord) + 1),
-        rows_(inputs_ * taps_of(c)) {
+        phases_(phases_of(c)), plane_words_(ceil_div(2 * grid_.margin() + grid_.length() + kWord, kWord) + 1) {
     planes_ = space.bits[0].get<uint64_t>(c.batch * int64_t(phases_.size()) * c.in_channels * plane_words_);
     parallel_for(threads, int(c.batch * phases_.size() * c.groups * words_of(c)), [&](int index, int) { make_planes(index); });
     // Some inputs of all taps: enough parts for all threads, whatever their number.
@@ -131,7 +130,7 @@ class WeightGradient {
   float* grad_weight_;
   int64_t inputs_, outputs_, blocks_, parts_;
   const std::vector<Phase> phases_;
-  int64_t plane_words_, rows_;
+  int64_t plane_words_;
   uint64_t* planes_;
   float* sums_;
 };
