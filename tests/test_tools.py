@@ -157,6 +157,18 @@ def test_the_evaluations_are_compared(run_tool):
     assert result['equal'] and result['faster_seconds'] > 0
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize('network, options', [
+    ('supernet', ['--space', 'tiny', '--ops', '3e5', '5e5']), ('detector', ['--config', DETECTOR]), ('nasb', [])])
+def test_training_steps_are_compared(network, options, tmp_path, run_tool):
+    done = run_tool('tools/analysis_tools/benchmark_train.py', network, *options, '--size', '64', '--batch', '2',
+                    '--rounds', '1', '--profile', tmp_path / 'table.txt')
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.strip().splitlines()[-1])
+    assert result['time_to_plain'] > 0 and result['memory_gb']['ours'] >= 0
+    assert 'Convolve' in (tmp_path / 'table.txt').read_text()
+
+
 def test_table_of_configs(tmp_path, run_tool):
     """A row per config, between the two lines of the README; the shipped one is complete."""
     import shutil

@@ -124,15 +124,15 @@ def _vectors(norm: Optional[nn.Module], act: Optional[RPReLU],
 
 
 def _gradients(grads: Tensor, vectors: Sequence[Optional[Tensor]]) -> List[Optional[Tensor]]:
-    """Those of :func:`_vectors` from those of their first channels, of gamma, beta and bias_in, slope and bias_out."""
+    """Those of :func:`_vectors` from those of their first channels; no two share memory, as they become the parameters'."""
     found: List[Optional[Tensor]] = []
-    for row, vector in zip((0, 1, 1, 2, 3), vectors):
-        if vector is not None and vector.numel() != grads.shape[1]:
+    for grad, vector in zip(grads, vectors):
+        if vector is not None and vector.numel() != grad.numel():
             whole = torch.zeros_like(vector)
-            whole[:grads.shape[1]] = grads[row]
+            whole[:grad.numel()] = grad
             found.append(whole)
         else:
-            found.append(None if vector is None else grads[row])
+            found.append(None if vector is None else grad)
     return found
 
 

@@ -311,10 +311,10 @@ class Norm:
             all_sums (Tensor): The first two, of all processes that share the statistics.
 
         Returns:
-            tuple[Tensor, Tensor]: What :func:`spread` wants; and the gradients of gamma, of beta and bias_in, of slope and
-            of bias_out, shape (4, C).
+            tuple[Tensor, Tensor]: What :func:`spread` wants; and the gradients of gamma, beta, bias_in, slope and bias_out,
+            shape (5, C).
         """
-        terms, grads = torch.empty(3, self.channels), torch.empty(4, self.channels)
+        terms, grads = torch.empty(3, self.channels), torch.empty(5, self.channels)
         tensors = (state, sums, all_sums, terms, grads)
         _library().nb_train_terms(ctypes.byref(self._norm), *(ctypes.c_void_p(t.data_ptr()) for t in tensors))
         return terms, grads

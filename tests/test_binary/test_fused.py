@@ -159,6 +159,22 @@ def test_results_do_not_depend_on_threads(monkeypatch):
     assert all(torch.equal(found[0][name], other[name]) for other in found[1:] for name in other)
 
 
+def test_gradients_of_several_passes_add_up():
+    """What the backward pass returns becomes a parameter's gradient as it is: no two may lie in the same memory."""
+    torch.manual_seed(0)
+    for net, shape in ((BinaryConvModule(8, 16), (2, 8, 6, 6)), (Stem(3, 8), (2, 3, 6, 6))):
+        x, once = torch.randn(shape), {}
+        for passes in (1, 2, 3):
+            net(x).square().sum().backward()
+            for name, p in net.named_parameters():
+                once.setdefault(name, p.grad.clone())
+                torch.testing.assert_close(p.grad, passes * once[name], rtol=1e-4, atol=1e-5, msg=name)
+        with torch.no_grad():
+            for i, p in enumerate(net.parameters()):
+                p.grad.fill_(i)
+        assert all(bool((p.grad == i).all()) for i, p in enumerate(net.parameters()))
+
+
 def test_frozen_parts_get_no_gradient():
     torch.manual_seed(0)
     brick, x = BinaryConvModule(8, 8), torch.randn(2, 8, 6, 6)

@@ -42,7 +42,7 @@ NB_API void nb_train_fold(const NbNorm* norm, const double* sums, float* vectors
 }
 
 // From the sums of nb_train_reduce: terms, [3][channels], with which the gradient of z is terms[0] * d + terms[1] * z + terms[2];
-// and grads, [4][channels]: of gamma, of beta and bias_in, of the slope, of bias_out. `all` are the first two sums, over all
+// and grads, [5][channels]: of gamma, beta, bias_in, slope and bias_out. `all` are the first two sums, over all
 // processes that share the statistics.
 NB_API void nb_train_terms(const NbNorm* norm, const double* state, const double* sums, const double* all, float* terms,
                            float* grads) {
@@ -62,7 +62,8 @@ NB_API void nb_train_terms(const NbNorm* norm, const double* state, const double
     terms[2 * c + i] = float(constant * a);
     grads[i] = float(inverse * (a * sums[c + i] - s.mean[i] * sums[i]));
     grads[c + i] = float(sums[i]);
-    grads[2 * c + i] = float(sums[2 * c + i]);
-    grads[3 * c + i] = float(sums[3 * c + i]);
+    grads[2 * c + i] = float(sums[i]);
+    grads[3 * c + i] = float(sums[2 * c + i]);
+    grads[4 * c + i] = float(sums[3 * c + i]);
   }
 }
