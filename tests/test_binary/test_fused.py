@@ -85,7 +85,7 @@ def test_a_shift_that_is_set_by_the_first_batch(monkeypatch):
     assert_same(found, wanted)
 
 
-#: In a network, rounding of one layer can turn a sign of the next whose argument is next to zero, with the one way of summing
+#: In a network, rounding of one layer can turn a sign of the next whose argument is next to zero, with one way of summing
 #: and not with the other. Of a million signs that changes a gradient by less than this; a wrong gradient is off by more.
 TURNED = 0.02
 
