@@ -120,10 +120,12 @@ class BinaryConv2d(nn.Conv2d):
 
         Args:
             x (Tensor): Shape (N, C, H, W).
-            norm (Module, optional): A batch norm behind it; then it must have no bias. Defaults to None.
+            norm (Module, optional): A batch norm behind it; no bias may stand between them. Defaults to None.
             act (RPReLU, optional): Behind that. Defaults to None.
             shortcut (bool): Added between them. Defaults to False.
         """
+        if norm is not None and self.bias is not None:
+            return None
         geometry = Geometry(self.kernel_size, self.stride, self.dilation, self.groups)
         parts = [self.sign, *(part for part in (norm, act) if part is not None)]
         if geometry.padding != tuple(self.padding) or not geometry.is_odd or not can_fuse(x, self, *parts):

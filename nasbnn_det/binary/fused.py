@@ -22,12 +22,12 @@ _HOOKS = ('_forward_hooks', '_forward_pre_hooks', '_backward_hooks', '_backward_
 _POINT = Geometry((1, 1))
 
 
-def can_fuse(x: Tensor, *parts: Optional[nn.Module]) -> bool:
+def can_fuse(x: Tensor, *parts: nn.Module) -> bool:
     """Whether the kernels can run a training pass: of float32 or less, on a CPU, without hooks that would be passed over.
 
     Args:
         x (Tensor): The input.
-        *parts (Module, optional): The modules that would run otherwise.
+        *parts (Module): The modules that would run otherwise.
     """
     if not torch.is_grad_enabled() or torch.jit.is_tracing() or torch.compiler.is_compiling():
         return False

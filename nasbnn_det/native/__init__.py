@@ -9,9 +9,10 @@ from .library import (
     load_library,
     need_library,
     peak_rate,
+    using_isa,
 )
 
 __all__ = [
     'ISA_VARIABLE', 'REFERENCE', 'available_isas', 'current_isa', 'free_workspaces', 'guard_forks', 'load_library',
-    'need_library', 'peak_rate'
+    'need_library', 'peak_rate', 'using_isa'
 ]

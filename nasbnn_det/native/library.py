@@ -11,6 +11,7 @@ import os
 import stat
 import tempfile
 import warnings
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Iterator, List, Optional, Tuple
@@ -26,8 +27,7 @@ REFERENCE = 'reference'
 
 @lru_cache(maxsize=1)
 def load_library() -> Optional[ctypes.CDLL]:
-    """The kernels, or None where they can't be compiled; then warns once.
-    """
+    """The kernels, or None where they can't be compiled; then warns once."""
     packaged = Path(__file__).with_name('lib')
     stamp = packaged / STAMP_NAME
     problem: Exception = OSError('no folder can be written')
@@ -141,6 +141,17 @@ def current_isa() -> str:
 
 
 _available = lru_cache(maxsize=1)(available_isas)
+
+
+@contextmanager
+def using_isa(name: str) -> Iterator[None]:
+    """Another instruction set for a while, one of :func:`available_isas`."""
+    before = os.environ.get(ISA_VARIABLE)
+    os.environ[ISA_VARIABLE] = name
+    try:
+        yield
+    finally:
+        os.environ.pop(ISA_VARIABLE) if before is None else os.environ.update({ISA_VARIABLE: before})
 
 
 def peak_rate(rounds: int) -> Tuple[int, str]:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from nasbnn_det.arch import Arch
-from nasbnn_det.binary import BINARIZATIONS, BinaryConvModule
+from nasbnn_det.binary import BINARIZATIONS, BinaryConv2d, BinaryConvModule
 from nasbnn_det.binary.binarization import ACTIVATION_RULES
 from nasbnn_det.binary.stem import Stem
 from nasbnn_det.native import ISA_VARIABLE, REFERENCE, available_isas
@@ -76,6 +76,15 @@ def test_every_rule(rule, monkeypatch):
     torch.manual_seed(0)
     brick, x = shaken(BinaryConvModule(12, 24, 3, 2, 2, binarization=rule)), torch.randn(3, 12, 9, 8)
     assert_same(run(brick, x, ISAS[0], monkeypatch), run(brick, x, REFERENCE, monkeypatch))
+
+
+def test_a_shared_convolution_with_a_bias(monkeypatch):
+    torch.manual_seed(0)
+    conv, x = BinaryConv2d(8, 8, 3, padding=None, bias=True), torch.randn(2, 8, 6, 6)
+    brick = BinaryConvModule(8, 8, conv=conv).eval()  # in training the batch norm takes a bias away again
+    for module in (brick, conv):
+        shaken(module)
+        assert_same(run(module, x, ISAS[0], monkeypatch), run(module, x, REFERENCE, monkeypatch))
 
 
 def test_a_shift_that_is_set_by_the_first_batch(monkeypatch):

@@ -6,7 +6,6 @@ reach non-maximum suppression.
 """
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -21,9 +20,8 @@ from torch import Tensor, nn
 
 from nasbnn_det.cli import run_tool
 from nasbnn_det.cli.machine import cpu_name
-from nasbnn_det.native import peak_rate
+from nasbnn_det.native import peak_rate, using_isa
 from nasbnn_det.runtime import (
-    ISA_VARIABLE,
     LayerSpec,
     PackedChain,
     PackedFile,
@@ -89,14 +87,6 @@ def on_threads(count: int, run: Callable[[], object]) -> Callable[[], object]:
             return run()
 
     return wrapped
-
-
-@contextmanager
-def isa(name: str) -> Iterator[None]:
-    before = os.environ.get(ISA_VARIABLE)
-    os.environ[ISA_VARIABLE] = name
-    yield
-    os.environ.pop(ISA_VARIABLE) if before is None else os.environ.update({ISA_VARIABLE: before})
 
 
 def in_turn(runs: Dict[str, Callable[[], object]], rounds: int) -> Dict[str, float]:
@@ -263,7 +253,7 @@ def main() -> None:
         times.update(in_turn(dict(detector=detector, ssdlite=ssdlite), args.rounds))
         times.update(in_turn(onnx_runs(backbone, image, args.threads), args.rounds))
         if 'avx2' in available_isas():
-            with isa('avx2'):
+            with using_isa('avx2'):
                 times['packed_avx2'] = in_turn(dict(run=runs['packed']), args.rounds)['run']
     times.update(in_turn({f'packed_{count}_threads': on_threads(count, runs['packed']) for count in (1, args.threads)},
                          args.rounds))

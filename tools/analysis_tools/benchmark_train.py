@@ -11,8 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, List
 
 import numpy as np
 import torch
@@ -23,7 +22,7 @@ from nasbnn_det.arch import Arch, get_space
 from nasbnn_det.cli import run_tool
 from nasbnn_det.cli.machine import cpu_name
 from nasbnn_det.costs import count_ops
-from nasbnn_det.native import ISA_VARIABLE, REFERENCE, current_isa
+from nasbnn_det.native import REFERENCE, current_isa, using_isa
 from nasbnn_det.supernet import Supernet, bi_teacher_passes
 
 Step = Callable[[], None]
@@ -56,15 +55,6 @@ def parse_args() -> argparse.Namespace:
     config, size, batch = _DEFAULTS[args.network]
     args.config, args.size, args.batch = args.config or config, args.size or size, args.batch or batch
     return args
-
-
-@contextmanager
-def isa(name: str) -> Iterator[None]:
-    """Another instruction set for a while."""
-    before = os.environ.get(ISA_VARIABLE)
-    os.environ[ISA_VARIABLE] = name
-    yield
-    os.environ.pop(ISA_VARIABLE) if before is None else os.environ.update({ISA_VARIABLE: before})
 
 
 def images_of(args: argparse.Namespace) -> Tensor:
@@ -179,7 +169,7 @@ def steps_of(args: argparse.Namespace) -> Dict[str, Step]:
     ours = dict(supernet=supernet_step, detector=detector_step, nasb=nasb_step)[args.network](args)
 
     def plain() -> None:
-        with isa(REFERENCE):
+        with using_isa(REFERENCE):
             ours()
 
     def bf16() -> None:
