@@ -19,7 +19,8 @@ def _entry(rank, function, folder, args):
     try:
         torch.save(function(rank, *args), f'{folder}/result{rank}.pt')
     finally:
-        torch.distributed.destroy_process_group()
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """What the command line tools share."""
 from .amp import enable_amp
 from .config import add_config_options, choose_work_dir, read_config
-from .launch import start_processes
+from .launch import end_processes, start_processes
 from .run import run_tool
 from .shape import SHAPE_HELP, choose_shape, file_info
 
 __all__ = [
-    'SHAPE_HELP', 'add_config_options', 'choose_shape', 'choose_work_dir', 'enable_amp', 'file_info', 'read_config',
-    'run_tool', 'start_processes'
+    'SHAPE_HELP', 'add_config_options', 'choose_shape', 'choose_work_dir', 'enable_amp', 'end_processes', 'file_info',
+    'read_config', 'run_tool', 'start_processes'
 ]

@@ -1,4 +1,5 @@
-"""Distributed runs on machines without a GPU."""
+"""Distributed runs: on machines without a GPU, and how all of them end."""
+import gc
 from typing import Any
 
 import torch
@@ -24,3 +25,14 @@ def start_processes(cfg: Any) -> None:
         broadcast_buffers=False, find_unused_parameters=cfg.get('find_unused_parameters', False))
     if wrapper.get('type') in (None, 'MMDistributedDataParallel'):
         cfg.model_wrapper_cfg = dict(wrapper, type='nasbnn_det.DistributedDataParallel')
+
+
+def end_processes() -> None:
+    """Leaves the group of processes, if there is one, once all of them have come so far.
+
+    Threads of a group that still runs when the interpreter is taken down may abort the process, after all work is done.
+    """
+    if dist.is_available() and dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()
+        gc.collect()  # models and loops in circles hold the groups too

@@ -4,13 +4,15 @@ import sys
 from pathlib import Path
 from typing import Callable, Optional
 
+from .launch import end_processes
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 #: Of the system: the path that was named can't be used.
 _PATHS = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError)
 
 
 def run_tool(main: Callable[[], None]) -> None:
-    """Runs a tool; what says "bad input" becomes one line on stderr and exit status 1.
+    """Runs a tool and ends its processes; what says "bad input" becomes one line on stderr and exit status 1.
 
     That is a ValueError of ours, or the system's word that a path can't be used, also when a worker process of a data
     loader raised it; and that such a process was killed.
@@ -21,6 +23,7 @@ def run_tool(main: Callable[[], None]) -> None:
     """
     try:
         main()
+        end_processes()
     except (ValueError, OSError, RuntimeError) as error:
         sentence = _sentence(error)
         if sentence is None:

@@ -1,6 +1,7 @@
 """Work shared by the processes of a distributed run. With one process everything here is a plain loop."""
+import weakref
 from datetime import timedelta
-from typing import Any, Callable, List, Sequence, Tuple, TypeVar
+from typing import Any, Callable, List, Sequence, TypeVar
 
 import torch.distributed as dist
 from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, get_world_size
@@ -10,14 +11,18 @@ _Result = TypeVar('_Result')
 
 #: How long a process waits for the others. A generation of a search may take hours; NCCL would give up after ten minutes.
 _PATIENCE = timedelta(days=7)
-_groups: List[Tuple[Any, Any]] = []
+#: By the group of all processes. Nothing here keeps a group: it lives until ``torch.distributed`` destroys it.
+_patient: Any = weakref.WeakKeyDictionary()
 
 
 def _patient_group() -> Any:
     """All processes, over gloo: Python objects need no GPU, and no other collective waits with them."""
-    if not _groups or _groups[0][0] is not dist.group.WORLD:
-        _groups[:] = [(dist.group.WORLD, dist.new_group(backend='gloo', timeout=_PATIENCE))]
-    return _groups[0][1]
+    world = dist.group.WORLD
+    group = _patient[world]() if world in _patient else None
+    if group is None:
+        group = dist.new_group(backend='gloo', timeout=_PATIENCE)
+        _patient[world] = weakref.ref(group)
+    return group
 
 
 def map_over_ranks(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> List[_Result]:

@@ -3,6 +3,7 @@ import copy
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ pytest.importorskip('mmpretrain')
 from mmengine.optim import OptimWrapper  # noqa: E402
 from two_processes import KeepsGradients, in_two_processes, one_thread  # noqa: E402, F401
 
+from nasbnn_det.cli import end_processes  # noqa: E402
+from nasbnn_det.engine import ranks  # noqa: E402
 from nasbnn_det.engine.evaluation.loading import decoding_loader, draw_batches  # noqa: E402
 from nasbnn_det.engine.ranks import from_main, map_over_ranks  # noqa: E402
 from nasbnn_det.models.classifiers import SupernetClassifier  # noqa: E402
@@ -87,9 +90,17 @@ def use_helpers(rank):
     return found
 
 
+def leave(rank):
+    """Whether each group of processes is gone, with its threads, after the end of the processes."""
+    groups = [weakref.ref(group) for group in (torch.distributed.group.WORLD, ranks._patient_group())]
+    end_processes()
+    return [group() is None for group in groups]
+
+
 def everything(rank):
     """All that the tests below compare; the two processes take longer to start than to do it."""
-    return dict(plain=train_half(rank, {}), sync_bn=train_half(rank, dict(sync_bn=True)), helpers=use_helpers(rank))
+    return dict(plain=train_half(rank, {}), sync_bn=train_half(rank, dict(sync_bn=True)), helpers=use_helpers(rank),
+                gone=leave(rank))
 
 
 @pytest.fixture(scope='module')
@@ -142,6 +153,10 @@ def test_helpers_share_work_and_failures_and_show_every_process_every_image(seen
     # Two full batches of four; a smaller last one would weigh too much in a recalibration.
     assert first['shuffled'] == second['shuffled'] and first['shuffled'] != first['whole'][:8]
     assert len(set(first['shuffled'])) == 8 and set(first['shuffled']) < set(first['whole'])
+
+
+def test_no_group_outlives_the_end_of_the_processes(seen):
+    assert all(each['gone'] == [True, True] for each in seen)
 
 
 def search_options(root, supernet):
