@@ -5,7 +5,7 @@ optim_wrapper = dict(
     constructor='nasbnn_det.BinaryOptimWrapperConstructor',
     optimizer=dict(type='Adam', lr=2.5e-3, weight_decay=5e-6, fused=True),
     paramwise_cfg=dict(
-        bias_decay_mult=0.0, groups=dict(steps=dict(decay_mult=0.0), rest=dict(decay_mult=0.0))))
+        bias_decay_mult=0.0, groups=dict(steps=dict(lr_mult=1.0, decay_mult=0.0), rest=dict(decay_mult=0.0))))
 param_scheduler = dict(type='CosineAnnealingLR', eta_min=0.0, by_epoch=True, begin=0)
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=512, val_interval=512)
 val_cfg = dict(type='nasbnn_det.SupernetValLoop', recalibration_batches=10)

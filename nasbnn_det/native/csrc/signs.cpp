@@ -36,6 +36,24 @@ Grid::Grid(const NbConv& c) {
   margin_ = rows * pitch_ + columns;
 }
 
+std::vector<Meeting> meetings_of(const NbConv& c) {
+  std::vector<Meeting> found;
+  for (int64_t out = 0; out < c.out_height * c.out_width; ++out)
+    for (int64_t tap = 0; tap < taps_of(c); ++tap) {
+      const int64_t y = out / c.out_width * c.stride_h + tap / c.kernel_w * c.dilation_h - c.pad_h;
+      const int64_t x = out % c.out_width * c.stride_w + tap % c.kernel_w * c.dilation_w - c.pad_w;
+      if (y >= 0 && y < c.height && x >= 0 && x < c.width) found.push_back({tap, out, y * c.width + x});
+    }
+  return found;
+}
+
+bool are_images_side_by_side(const NbConv& c, int64_t pixels) {
+  if (c.height * c.width > pixels) return false;
+  const int64_t pixels_in_lanes = c.batch * ceil_div(Grid(c).length(), kColumns) * taps_of(c);
+  const int64_t images_in_lanes = ceil_div(c.batch, kColumns) * int64_t(meetings_of(c).size());
+  return images_in_lanes < pixels_in_lanes;
+}
+
 void transpose_bits(uint64_t (&words)[kWord]) {
   uint64_t mask = 0x00000000ffffffffull;
   for (int half = 32; half; half >>= 1, mask ^= mask << half)

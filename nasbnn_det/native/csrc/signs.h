@@ -34,5 +34,15 @@ class Grid {
   int64_t pitch_, length_, margin_;
 };
 
+// Small maps: images lie side by side in the lanes of the kernels, not pixels, and taps that leave the image are passed over.
+struct Meeting {
+  int64_t tap, out, in;  // a tap of the output pixel `out` reads the input pixel `in`
+};
+
+std::vector<Meeting> meetings_of(const NbConv& c);  // by output pixels
+// Whether that is less work than a grid, for images of at most `pixels`, whose sums all have to stay in a cache. It depends
+// on the shapes alone.
+bool are_images_side_by_side(const NbConv& c, int64_t pixels = 256);
+
 // Turns 64 words of 64 bits round: bit j of word i becomes bit i of word j.
 void transpose_bits(uint64_t (&words)[kWord]);

@@ -20,29 +20,31 @@ struct PackedWeight {
   std::vector<int32_t> counts;
 };
 
-PackedWeight pack_weight(const NbConv& c, const float* weight) {
+PackedWeight pack_weight(const NbConv& c, const float* weight, int threads) {
   const int64_t inputs = c.in_channels / c.groups, outputs = c.out_channels / c.groups, words = ceil_div(inputs, 32);
   const int64_t tiles = ceil_div(outputs, kTile), taps = taps_of(c), channels = c.groups * tiles * kTile;
   PackedWeight packed;
   packed.bits.assign(channels * taps * words, 0);
   packed.counts.assign((c.kernel_h + 1) * (c.kernel_w + 1) * channels, 0);
-  for (int64_t o = 0; o < c.out_channels; ++o) {
-    const int64_t tile = o / outputs * tiles + o % outputs / kTile, lane = o % outputs % kTile;
-    for (int64_t i = 0; i < inputs; ++i)
-      for (int64_t t = 0; t < taps; ++t)
-        packed.bits[((tile * taps + t) * words + i / 32) * kTile + lane] |=
-            uint32_t(weight[(o * inputs + i) * taps + t] >= 0) << i % 32;
-    for (int64_t y = 0; y < c.kernel_h; ++y)
-      for (int64_t x = 0; x < c.kernel_w; ++x) {
-        int32_t ones = 0;
-        for (int64_t w = 0; w < words; ++w)
-          ones += __builtin_popcount(packed.bits[((tile * taps + y * c.kernel_w + x) * words + w) * kTile + lane]);
-        const auto at = [&](int64_t row, int64_t column) -> int32_t& {
-          return packed.counts[(row * (c.kernel_w + 1) + column) * channels + tile * kTile + lane];
-        };
-        at(y + 1, x + 1) = ones + at(y, x + 1) + at(y + 1, x) - at(y, x);
-      }
-  }
+  parallel_for(threads, int(c.groups * tiles), [&](int tile, int) {
+    const int64_t first = tile % tiles * kTile, lanes = std::min<int64_t>(kTile, outputs - first);
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      const float* const w = weight + (tile / tiles * outputs + first + lane) * inputs * taps;
+      for (int64_t i = 0; i < inputs; ++i)
+        for (int64_t t = 0; t < taps; ++t)
+          packed.bits[((tile * taps + t) * words + i / 32) * kTile + lane] |= uint32_t(w[i * taps + t] >= 0) << i % 32;
+      for (int64_t y = 0; y < c.kernel_h; ++y)
+        for (int64_t x = 0; x < c.kernel_w; ++x) {
+          int32_t ones = 0;
+          for (int64_t k = 0; k < words; ++k)
+            ones += __builtin_popcount(packed.bits[((tile * taps + y * c.kernel_w + x) * words + k) * kTile + lane]);
+          const auto at = [&](int64_t row, int64_t column) -> int32_t& {
+            return packed.counts[(row * (c.kernel_w + 1) + column) * channels + tile * kTile + lane];
+          };
+          at(y + 1, x + 1) = ones + at(y, x + 1) + at(y + 1, x) - at(y, x);
+        }
+    }
+  });
   return packed;
 }
 
@@ -77,41 +79,82 @@ class RealWeights {
   RealWeights(const Isa& isa, const NbConv& c, const float* weight, const uint64_t* bits, float* z, int threads)
       : isa_(*isa.training), c_(c), bits_(bits), z_(z), inputs_(c.in_channels / c.groups), outputs_(c.out_channels / c.groups),
         blocks_(ceil_div(outputs_, kColumns)), words_(words_of(c)), rows_(std::max<int64_t>(1, kBlock / c.out_width)),
-        steps_(ceil_div(c.out_height, rows_)), columns_(c.groups * taps_of(c) * inputs_ * blocks_ * kColumns),
-        tables_(threads * kWord / 4 * 16 * kColumns), sums_(threads * rows_ * c.out_width * kColumns) {
-    lay_out(weight);
-    parallel_for(threads, int(c.batch * steps_ * c.groups * blocks_), [&](int index, int worker) { run(index, worker); });
+        steps_(ceil_div(c.out_height, rows_)), images_(std::max<int64_t>(1, kImages / (c.out_height * c.out_width))),
+        columns_(c.groups * taps_of(c) * inputs_ * blocks_ * kColumns), tables_(threads * kTables) {
+    parallel_for(threads, int(c.groups * blocks_), [&](int index, int) { lay_out(index, weight); });
+    if (are_images_side_by_side(c)) {
+      meetings_ = meetings_of(c);
+      std::stable_sort(meetings_.begin(), meetings_.end(), [](const Meeting& a, const Meeting& b) { return a.tap < b.tap; });
+      sums_.resize(threads * images_ * c.out_height * c.out_width * kColumns);
+      parallel_for(threads, int(ceil_div(c.batch, images_) * c.groups * blocks_), [&](int index, int worker) { run_small(index, worker); });
+    } else {
+      sums_.resize(threads * rows_ * c.out_width * kColumns);
+      parallel_for(threads, int(c.batch * steps_ * c.groups * blocks_), [&](int index, int worker) { run(index, worker); });
+    }
   }
 
  private:
+  static constexpr int64_t kImages = 4096;  // pixels of the images of a small map that a task takes at once
+
   // [groups][blocks][taps][inputs][16], zeros where a group has no more outputs.
-  void lay_out(const float* weight) {
-    const int64_t taps = taps_of(c_);
-    for (int64_t o = 0; o < c_.out_channels; ++o) {
-      const int64_t block = o / outputs_ * blocks_ + o % outputs_ / kColumns;
+  void lay_out(int64_t index, const float* weight) {
+    const int64_t taps = taps_of(c_), first = index / blocks_ * outputs_ + index % blocks_ * kColumns;
+    const int64_t lanes = std::min<int64_t>(kColumns, outputs_ - index % blocks_ * kColumns);
+    float* const to = columns_.data() + index * taps * inputs_ * kColumns;
+    for (int64_t o = 0; o < lanes; ++o)
       for (int64_t i = 0; i < inputs_; ++i)
-        for (int64_t t = 0; t < taps; ++t)
-          columns_[((block * taps + t) * inputs_ + i) * kColumns + o % outputs_ % kColumns] = weight[(o * inputs_ + i) * taps + t];
-    }
+        for (int64_t t = 0; t < taps; ++t) to[(t * inputs_ + i) * kColumns + o] = weight[((first + o) * inputs_ + i) * taps + t];
+  }
+
+  // Tables of the weights of up to 64 inputs; how many there are.
+  int make_tables(int64_t group, int64_t block, int64_t tap, int64_t word, float* tables) const {
+    const int64_t first = word * kWord, count = std::min<int64_t>(kWord, inputs_ - first);
+    const float* values = columns_.data() + (((group * blocks_ + block) * taps_of(c_) + tap) * inputs_ + first) * kColumns;
+    isa_.build_tables(values, kColumns, int(count), tables);
+    return int(ceil_div(count, 4));
+  }
+
+  // z of 16 outputs of pixels that follow each other.
+  void store(const float* sums, int64_t pixels, int64_t group, int64_t block, float* z) const {
+    const int64_t lanes = std::min<int64_t>(kColumns, outputs_ - block * kColumns);
+    z += group * outputs_ + block * kColumns;
+    for (int64_t p = 0; p < pixels; ++p) std::memcpy(z + p * c_.out_channels, sums + p * kColumns, lanes * sizeof(float));
   }
 
   void run(int64_t index, int worker) {
     const int64_t block = index % blocks_, group = index / blocks_ % c_.groups, step = index / blocks_ / c_.groups % steps_;
     const int64_t image = index / blocks_ / c_.groups / steps_, top = step * rows_, bottom = std::min(top + rows_, c_.out_height);
-    float* const tables = tables_.data() + worker * kWord / 4 * 16 * kColumns;
+    float* const tables = tables_.data() + worker * kTables;
     float* const sums = sums_.data() + worker * rows_ * c_.out_width * kColumns;
     std::fill_n(sums, (bottom - top) * c_.out_width * kColumns, 0.f);
     for (int64_t tap = 0; tap < taps_of(c_); ++tap)
       for (int64_t word = 0; word < words_; ++word) {
-        const int64_t first = word * kWord, count = std::min<int64_t>(kWord, inputs_ - first);
-        isa_.build_tables(columns_.data() + (((group * blocks_ + block) * taps_of(c_) + tap) * inputs_ + first) * kColumns,
-                          kColumns, int(count), tables);
-        add_tap(image, group, tap, word, top, bottom, tables, int(ceil_div(count, 4)), sums);
+        const int count = make_tables(group, block, tap, word, tables);
+        add_tap(image, group, tap, word, top, bottom, tables, count, sums);
       }
-    const int64_t channel = group * outputs_ + block * kColumns, lanes = std::min<int64_t>(kColumns, outputs_ - block * kColumns);
-    float* z = z_ + (image * c_.out_height + top) * c_.out_width * c_.out_channels + channel;
-    for (int64_t p = 0; p < (bottom - top) * c_.out_width; ++p)
-      std::memcpy(z + p * c_.out_channels, sums + p * kColumns, lanes * sizeof(float));
+    store(sums, (bottom - top) * c_.out_width, group, block, z_ + (image * c_.out_height + top) * c_.out_width * c_.out_channels);
+  }
+
+  // Some images of a small map: a pixel of all of them at once, so that tables serve many rows.
+  void run_small(int64_t index, int worker) {
+    const int64_t block = index % blocks_, group = index / blocks_ % c_.groups, first = index / blocks_ / c_.groups * images_;
+    const int64_t images = std::min(images_, c_.batch - first), pixels = c_.out_height * c_.out_width;
+    const int64_t words = c_.groups * words_, image = c_.height * c_.width * words;
+    float* const tables = tables_.data() + worker * kTables;
+    float* const sums = sums_.data() + worker * images_ * pixels * kColumns;
+    std::fill_n(sums, images * pixels * kColumns, 0.f);
+    for (int64_t word = 0; word < words_; ++word) {
+      int64_t tap = -1;
+      int count = 0;
+      for (const Meeting& m : meetings_) {
+        if (m.tap != tap) count = make_tables(group, block, tap = m.tap, word, tables);
+        const uint64_t* signs = bits_ + first * image + m.in * words + group * words_ + word;
+        isa_.add_lookups(tables, count, signs, image, images, sums + m.out * images * kColumns);
+      }
+    }
+    for (int64_t p = 0; p < pixels; ++p)
+      for (int64_t i = 0; i < images; ++i)
+        store(sums + (p * images + i) * kColumns, 1, group, block, z_ + ((first + i) * pixels + p) * c_.out_channels);
   }
 
   // Pixels outside do not count: each tap meets only some of the output's.
@@ -134,7 +177,8 @@ class RealWeights {
   const NbConv& c_;
   const uint64_t* bits_;
   float* z_;
-  int64_t inputs_, outputs_, blocks_, words_, rows_, steps_;
+  int64_t inputs_, outputs_, blocks_, words_, rows_, steps_, images_;
+  std::vector<Meeting> meetings_;  // by taps
   std::vector<float> columns_, tables_, sums_;
 };
 
@@ -183,7 +227,7 @@ NB_API int nb_train_convolve(const char* isa_name, const NbConv* conv, const flo
       RealWeights(*isa, c, weight, bits, static_cast<float*>(z), threads);
       return add_up<float>(c, nullptr, static_cast<float*>(z), sums, threads);
     }
-    const PackedWeight packed = pack_weight(c, weight);
+    const PackedWeight packed = pack_weight(c, weight, threads);
     const int64_t each = c.out_height * c.out_width * c.out_channels, at_once = images_at_once(c.batch, 4 * each, threads);
     auto space = take_workspace();
     int32_t* const dots = space->maps[0].get<int32_t>(at_once * each);

@@ -10,6 +10,7 @@
 
 constexpr int kColumns = 16;  // floats that one look-up gives
 constexpr int kWord = 64;     // signs of an index
+constexpr int kTables = kWord / 4 * 16 * kColumns;  // floats of the tables of an index
 
 extern "C" {
 

@@ -1,0 +1,211 @@
+// The gradient by the weight in training: signs, as bits by channel, times the gradient of z.
+#include "dispatch.h"
+#include "parallel.h"
+#include "signs.h"
+#include "train.h"
+#include "workspace.h"
+
+namespace {
+
+// Pixels side by side in an index: each tap is a shift of the whole grid.
+class WeightGradient {
+ public:
+  WeightGradient(const Isa& isa, const NbConv& c, const uint64_t* bits, const float* grad_z, float* grad_weight, Workspace& space,
+                 int threads)
+      : isa_(*isa.training), c_(c), grid_(c), bits_(bits), grad_z_(grad_z), grad_weight_(grad_weight),
+        inputs_(c.in_channels / c.groups), outputs_(c.out_channels / c.groups), blocks_(ceil_div(outputs_, kColumns)),
+        phases_(phases_of(c)), plane_words_(ceil_div(2 * grid_.margin() + grid_.length() + kWord, kWord) + 1) {
+    planes_ = space.bits[0].get<uint64_t>(c.batch * int64_t(phases_.size()) * c.in_channels * plane_words_);
+    parallel_for(threads, int(c.batch * phases_.size() * c.groups * words_of(c)), [&](int index, int) { make_planes(index); });
+    // Some inputs of all taps: enough parts for all threads, whatever their number.
+    parts_ = std::min(inputs_, std::max<int64_t>(1, ceil_div(16, c.groups * blocks_)));
+    const int64_t most = ceil_div(inputs_, parts_) * taps_of(c);
+    sums_ = space.workers.get<float>(threads * (most * (kColumns + 2) + kTables));
+    parallel_for(threads, int(c.groups * blocks_ * parts_), [&](int index, int worker) {
+      float* memory = sums_ + worker * (most * (kColumns + 2) + kTables);
+      run(index, memory, memory + kTables, reinterpret_cast<uint64_t*>(memory + kTables + most * kColumns));
+    });
+  }
+
+ private:
+  // Words of 64 positions, [plane_words][in_channels].
+  uint64_t* plane(int64_t image, int64_t phase) const {
+    return planes_ + (image * int64_t(phases_.size()) + phase) * plane_words_ * c_.in_channels;
+  }
+
+  void make_planes(int64_t index) {
+    const int64_t words = words_of(c_), word = index % words, group = index / words % c_.groups;
+    const int64_t number = index / words / c_.groups % int64_t(phases_.size()), image = index / words / c_.groups / int64_t(phases_.size());
+    const Phase& phase = phases_[number];
+    const int64_t channels = std::min<int64_t>(kWord, inputs_ - word * kWord);
+    uint64_t* const to = plane(image, number) + group * inputs_ + word * kWord;
+    int64_t x = -grid_.margin(), y = 0;  // of the next position; in front of the first row all are gaps
+    for (int64_t w = 0; w < plane_words_; ++w) {
+      uint64_t square[kWord];
+      for (uint64_t& pixel : square) {
+        const int64_t row = y * c_.stride_h + phase.y, column = x * c_.stride_w + phase.x;
+        const bool inside = x >= 0 && y < c_.out_height && x < c_.out_width && row < c_.height && column < c_.width;
+        pixel = inside ? bits_[(((image * c_.height + row) * c_.width + column) * c_.groups + group) * words + word] : 0;
+        if (++x == grid_.pitch()) x = 0, ++y;
+      }
+      transpose_bits(square);
+      std::copy_n(square, channels, to + w * c_.in_channels);
+    }
+  }
+
+  void run(int64_t index, float* tables, float* sums, uint64_t* indices) {
+    const int64_t part = index % parts_, block = index / parts_ % blocks_, group = index / parts_ / blocks_;
+    const int64_t from = inputs_ * part / parts_, to = inputs_ * (part + 1) / parts_, taps = taps_of(c_);
+    const int64_t channel = group * outputs_ + block * kColumns, rows = (to - from) * taps;
+    std::fill_n(sums, rows * kColumns, 0.f);
+    for (int64_t n = 0; n < c_.batch; ++n)
+      for (int64_t first = 0; first < grid_.length(); first += kWord) {
+        const int count = int(std::min<int64_t>(kWord, grid_.length() - first));
+        isa_.build_tables(grad_z_ + (n * grid_.length() + first) * c_.out_channels + channel, c_.out_channels, count, tables);
+        gather(n, group, from, to, first, indices);
+        isa_.add_lookups(tables, int(ceil_div(count, 4)), indices, 1, rows, sums);
+      }
+    store(channel, std::min<int64_t>(kColumns, outputs_ - block * kColumns), from, to, sums);
+  }
+
+  // The signs that 64 positions meet, for each tap and input; row (tap, input).
+  void gather(int64_t image, int64_t group, int64_t from, int64_t to, int64_t first, uint64_t* indices) const {
+    for (size_t number = 0; number < phases_.size(); ++number)
+      for (const Tap& tap : phases_[number].taps) {
+        const int64_t at = grid_.margin() + first + grid_.shift(tap), shift = at % kWord;
+        const uint64_t* low = plane(image, int64_t(number)) + at / kWord * c_.in_channels + group * inputs_ + from;
+        const uint64_t* high = low + c_.in_channels;
+        uint64_t* out = indices + tap.index * (to - from);
+        if (shift == 0) std::copy_n(low, to - from, out);
+        else
+          for (int64_t i = 0; i < to - from; ++i) out[i] = low[i] >> shift | high[i] << (kWord - shift);
+      }
+  }
+
+  // Signs outside the image were taken for -1 and count nothing: what they took away comes back.
+  void store(int64_t channel, int64_t lanes, int64_t from, int64_t to, const float* sums) {
+    const int64_t taps = taps_of(c_), columns = to - from;
+    for (int64_t t = 0; t < taps; ++t) {
+      float outside[kColumns] = {};
+      add_outside(t, channel, lanes, outside);
+      for (int64_t o = 0; o < lanes; ++o)
+        for (int64_t i = from; i < to; ++i)
+          grad_weight_[((channel + o) * inputs_ + i) * taps + t] = sums[(t * columns + i - from) * kColumns + o] + outside[o];
+    }
+  }
+
+  void add_outside(int64_t tap, int64_t channel, int64_t lanes, float* sums) const {
+    const int64_t dy = tap / c_.kernel_w * c_.dilation_h - c_.pad_h, dx = tap % c_.kernel_w * c_.dilation_w - c_.pad_w;
+    for (int64_t n = 0; n < c_.batch; ++n)
+      for (int64_t y = 0; y < c_.out_height; ++y) {
+        const int64_t row = y * c_.stride_h + dy;
+        const bool row_outside = row < 0 || row >= c_.height;
+        const float* z = grad_z_ + (n * grid_.length() + y * grid_.pitch()) * c_.out_channels + channel;
+        const auto add = [&](int64_t x) {
+          for (int64_t i = 0; i < lanes; ++i) sums[i] += z[x * c_.out_channels + i];
+        };
+        int64_t left = 0, right = c_.out_width;
+        if (!row_outside) {
+          while (left < c_.out_width && left * c_.stride_w + dx < 0) ++left;
+          while (right > left && (right - 1) * c_.stride_w + dx >= c_.width) --right;
+        } else {
+          left = right = c_.out_width;
+        }
+        for (int64_t x = 0; x < left; ++x) add(x);
+        for (int64_t x = right; x < c_.out_width; ++x) add(x);
+      }
+  }
+
+  const TrainingIsa& isa_;
+  const NbConv& c_;
+  const Grid grid_;
+  const uint64_t* bits_;
+  const float* grad_z_;
+  float* grad_weight_;
+  int64_t inputs_, outputs_, blocks_, parts_;
+  const std::vector<Phase> phases_;
+  int64_t plane_words_;
+  uint64_t* planes_;
+  float* sums_;
+};
+
+// Images side by side in an index, for small maps: an output pixel of 64 images goes through all of its taps at once.
+class SmallWeightGradient {
+ public:
+  SmallWeightGradient(const Isa& isa, const NbConv& c, const uint64_t* bits, const float* grad_z, float* grad_weight, Workspace& space,
+                      int threads)
+      : isa_(*isa.training), c_(c), grid_(c), bits_(bits), grad_z_(grad_z), grad_weight_(grad_weight),
+        inputs_(c.in_channels / c.groups), outputs_(c.out_channels / c.groups), blocks_(ceil_div(outputs_, kColumns)),
+        pixels_(c.height * c.width), chunks_(ceil_div(c.batch, kWord)), meetings_(meetings_of(c)) {
+    planes_ = space.bits[0].get<uint64_t>(chunks_ * pixels_ * c.in_channels);
+    parallel_for(threads, int(chunks_ * pixels_), [&](int index, int) { make_planes(index); });
+    parts_ = std::min(inputs_, std::max<int64_t>(1, ceil_div(16, c.groups * blocks_)));
+    const int64_t each = ceil_div(inputs_, parts_) * taps_of(c) * kColumns + kTables;
+    float* const memory = space.workers.get<float>(threads * each);
+    parallel_for(threads, int(c.groups * blocks_ * parts_), [&](int index, int worker) { run(index, memory + worker * each); });
+  }
+
+ private:
+  // [chunks of 64 images][pixels][channels], zeros for images that lack.
+  void make_planes(int64_t index) {
+    const int64_t pixel = index % pixels_, first = index / pixels_ * kWord, images = std::min<int64_t>(kWord, c_.batch - first);
+    const int64_t words = words_of(c_), each = c_.groups * words;
+    for (int64_t w = 0; w < each; ++w) {
+      uint64_t square[kWord] = {};
+      for (int64_t i = 0; i < images; ++i) square[i] = bits_[((first + i) * pixels_ + pixel) * each + w];
+      transpose_bits(square);
+      const int64_t channel = w % words * kWord;
+      std::copy_n(square, std::min<int64_t>(kWord, inputs_ - channel), planes_ + index * c_.in_channels + w / words * inputs_ + channel);
+    }
+  }
+
+  void run(int64_t index, float* tables) {
+    const int64_t part = index % parts_, block = index / parts_ % blocks_, group = index / parts_ / blocks_, taps = taps_of(c_);
+    const int64_t from = inputs_ * part / parts_, rows = inputs_ * (part + 1) / parts_ - from;
+    const int64_t channel = group * outputs_ + block * kColumns;
+    float* const sums = tables + kTables;
+    std::fill_n(sums, rows * taps * kColumns, 0.f);
+    for (int64_t chunk = 0; chunk < chunks_; ++chunk) {
+      const int64_t first = chunk * kWord, images = std::min<int64_t>(kWord, c_.batch - first);
+      int64_t out = -1;
+      for (const Meeting& m : meetings_) {
+        if (m.out != out) {
+          out = m.out;
+          const int64_t at = first * grid_.length() + out / c_.out_width * grid_.pitch() + out % c_.out_width;
+          isa_.build_tables(grad_z_ + at * c_.out_channels + channel, grid_.length() * c_.out_channels, int(images), tables);
+        }
+        const uint64_t* indices = planes_ + (chunk * pixels_ + m.in) * c_.in_channels + group * inputs_ + from;
+        isa_.add_lookups(tables, int(ceil_div(images, 4)), indices, 1, rows, sums + m.tap * rows * kColumns);
+      }
+    }
+    for (int64_t o = 0; o < std::min<int64_t>(kColumns, outputs_ - block * kColumns); ++o)
+      for (int64_t i = 0; i < rows; ++i)
+        for (int64_t t = 0; t < taps; ++t)
+          grad_weight_[((channel + o) * inputs_ + from + i) * taps + t] = sums[(t * rows + i) * kColumns + o];
+  }
+
+  const TrainingIsa& isa_;
+  const NbConv& c_;
+  const Grid grid_;
+  const uint64_t* bits_;
+  const float* grad_z_;
+  float* grad_weight_;
+  int64_t inputs_, outputs_, blocks_, pixels_, chunks_, parts_;
+  const std::vector<Meeting> meetings_;
+  uint64_t* planes_;
+};
+
+}  // namespace
+
+// 0; 1: no such instruction set, 2: out of memory. grad_weight: [out_channels][in_channels / groups][taps].
+NB_API int nb_train_weight_gradient(const char* isa_name, const NbConv* conv, const uint64_t* bits, const float* grad_z,
+                                    float* grad_weight, int threads) {
+  const Isa* isa = find_isa(isa_name);
+  if (!isa) return 1;
+  return guarded([&] {
+    auto space = take_workspace();
+    if (are_images_side_by_side(*conv)) SmallWeightGradient(*isa, *conv, bits, grad_z, grad_weight, *space, threads);
+    else WeightGradient(*isa, *conv, bits, grad_z, grad_weight, *space, threads);
+    return_workspace(std::move(space));
+  });
+}
