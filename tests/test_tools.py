@@ -9,7 +9,7 @@ import mmengine
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-DETECTOR = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-10e_shapes-128.py'
+DETECTOR = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-8e_shapes-128.py'
 SUPERNET = 'configs/supernet/nasbnn-supernet-tiny_1xb32-3e_shapes-48.py'
 MMDET_TOOLS = Path(mmdet.__file__).parent / '.mim' / 'tools'
 

@@ -18,7 +18,7 @@ from nasbnn_det.pipeline.stages import (
 data_root = 'data/shapes'
 supernet = 'configs/supernet/nasbnn-supernet-tiny_1xb32-3e_shapes-48.py'
 search = 'configs/search/nasbnn-search-tiny_shapes-48.py'
-detector = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-10e_shapes-128.py'
+detector = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-8e_shapes-128.py'
 
 stages = [
     made_shapes(),

@@ -18,7 +18,7 @@ data_root = 'data/shapes'
 supernet = 'configs/supernet/nasbnn-supernet-tiny_1xb32-3e_shapes-48.py'
 search = 'configs/search/nasbnn-search-tiny_shapes-48.py'
 tuning = 'configs/finetune/nasbnn-tiny_1xb64-12e_shapes-48.py'
-detector = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-10e_shapes-128.py'
+detector = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-8e_shapes-128.py'
 short = {'train_cfg.max_epochs': 4, 'train_cfg.val_interval': 4}
 starts = dict(
     random={}, supernet=pretrained('{extract}/subnet.pth'), finetuned=pretrained('{finetune.checkpoint}'))

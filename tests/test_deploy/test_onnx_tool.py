@@ -17,7 +17,7 @@ from mmengine.registry import init_default_scope  # noqa: E402
 from nasbnn_det.registry import MODELS  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = ROOT / 'configs' / 'detection' / 'rtmdet' / 'rtmdet_nasbnn-tiny_1xb16-10e_shapes-128.py'
+CONFIG = ROOT / 'configs' / 'detection' / 'rtmdet' / 'rtmdet_nasbnn-tiny_1xb16-8e_shapes-128.py'
 
 
 @pytest.fixture(scope='module')

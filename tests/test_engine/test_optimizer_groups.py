@@ -32,9 +32,9 @@ def groups_of(model):
     return found
 
 
-def multipliers(model, **paramwise):
+def multipliers(model, optimizer='AdamW', **paramwise):
     """Rate and decay of each parameter, for a base of 1 and 1."""
-    cfg = dict(optimizer=dict(type='AdamW', lr=1.0, weight_decay=1.0))
+    cfg = dict(optimizer=dict(type=optimizer, lr=1.0, weight_decay=1.0))
     optimizer = BinaryOptimWrapperConstructor(cfg, paramwise)(model).optimizer
     names = {id(p): name for name, p in model.named_parameters()}
     return {names[id(p)]: (row['lr'], row['weight_decay']) for row in optimizer.param_groups for p in row['params']}
@@ -128,9 +128,12 @@ def test_multipliers_and_who_wins():
                     box_predictors=dict(lr_mult=0.3), rest=dict(decay_mult=0.0)))
     assert found['backbone.conv.weight'] == (3.0, 1.0)
     assert found['my_head.which_cls.weight'] == (0.1, 0.1) and found['my_head.which_cls.bias'] == (0.1, 0.05)
-    assert found['my_head.which_cls.step'] == (1.0, 1.0)
+    assert found['my_head.which_cls.step'] == (1 / 128, 1.0)
     assert found['my_head.where.weight'] == (7.0, 1.0) and found['my_head.score.2.weight'] == (0.3, 1.0)
     assert found['backbone.bn.weight'] == (1.0, 0.0)
+    steps = [multipliers(model, optimizer, groups=groups)['my_head.which_cls.step'] for optimizer, groups in [
+        ('Adam', dict(steps=dict(decay_mult=0.0))), ('Adam', dict(steps=dict(lr_mult=0.5))), ('SGD', {})]]
+    assert steps == [(1 / 128, 0.0), (0.5, 1.0), (1.0, 1.0)]
 
 
 @pytest.mark.parametrize('groups', [dict(heads=dict(lr_mult=1.0)), dict(latent=dict(lr=1.0))])

@@ -13,7 +13,7 @@ pytest.importorskip('mmdet')
 
 ROOT = Path(__file__).resolve().parents[2]
 SUPERNET = 'configs/supernet/nasbnn-supernet-tiny_1xb32-3e_shapes-48.py'
-DETECTOR = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-10e_shapes-128.py'
+DETECTOR = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-8e_shapes-128.py'
 EPOCHS = 6
 
 

@@ -12,7 +12,7 @@ from nasbnn_det.arch import SPACES, Arch  # noqa: E402
 from nasbnn_det.models.detector_checks import check_classes, check_levels  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-10e_shapes-128.py'
+CONFIG = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-8e_shapes-128.py'
 
 
 @pytest.fixture(scope='module', autouse=True)

@@ -25,7 +25,7 @@ from nasbnn_det.runtime.rtmdet import RTMDetSettings, decode
 from nasbnn_det.supernet import recalibrate_bn
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = next((ROOT / 'configs').glob('detection/**/rtmdet_nasbnn-tiny_1xb16-10e_shapes-128.py'))
+CONFIG = next((ROOT / 'configs').glob('detection/**/rtmdet_nasbnn-tiny_1xb16-8e_shapes-128.py'))
 CLASSES = ['circle', 'square', 'triangle', 'star', 'cross']
 
 

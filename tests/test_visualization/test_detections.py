@@ -9,7 +9,7 @@ import pytest
 from nasbnn_det.visualization.detections import draw_boxes
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = ROOT / 'configs' / 'detection' / 'rtmdet' / 'rtmdet_nasbnn-tiny_1xb16-10e_shapes-128.py'
+CONFIG = ROOT / 'configs' / 'detection' / 'rtmdet' / 'rtmdet_nasbnn-tiny_1xb16-8e_shapes-128.py'
 
 
 def draw(names, label=0):

@@ -1,6 +1,7 @@
 """Learning rates and decay by what a parameter is, not by how it is called."""
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
+import torch
 from mmengine.optim import DefaultOptimWrapperConstructor
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
@@ -12,8 +13,9 @@ from ...registry import OPTIM_WRAPPER_CONSTRUCTORS
 #: else (boxes, centreness); all other weights of convolutions and linear layers; all other parameters.
 GROUPS = ('latent', 'steps', 'class_predictors', 'box_predictors', 'weights', 'rest')
 
-#: Of the learning rate, for steps. A step is about a 128th of its filter's largest weight, and Adam moves every parameter by
-#: about the rate: so it moves as far, for its size, as the weights do.
+#: Of the learning rate, for steps under Adam and its like. A step is about a 128th of its filter's largest weight, and Adam
+#: moves every parameter by about the rate: so it moves as far, for its size, as the weights do. SGD follows the gradient,
+#: which LSQ scales.
 STEP_RATE = 1 / 128
 
 _LAYERS = (nn.Conv2d, nn.Linear)
@@ -86,7 +88,7 @@ class BinaryOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """MMEngine's constructor with multipliers for the groups of :func:`parameter_groups`, whatever head they are of.
 
     ``paramwise_cfg = dict(groups=dict(class_predictors=dict(lr_mult=0.1)))``: multipliers are 1 where none are given, but
-    :data:`STEP_RATE` for the rate of steps.
+    :data:`STEP_RATE` for the rate of steps, unless the optimiser is SGD.
     They come on top of MMEngine's own options; a parameter that ``custom_keys`` names has theirs alone. Levels of a head
     share their convolutions, therefore ``bypass_duplicate`` is True by default.
 
@@ -107,7 +109,8 @@ class BinaryOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             if group not in GROUPS or unknown:
                 raise ValueError(f"paramwise_cfg.groups has '{group}' with {sorted(values)}; allowed are the groups "
                                  f'{", ".join(GROUPS)}, each with lr_mult and decay_mult')
-        self.multipliers['steps'] = {'lr_mult': STEP_RATE, **self.multipliers.get('steps', {})}
+        if optim_wrapper_cfg.get('optimizer', {}).get('type') not in ('SGD', torch.optim.SGD):
+            self.multipliers['steps'] = {'lr_mult': STEP_RATE, **self.multipliers.get('steps', {})}
         paramwise_cfg.setdefault('bypass_duplicate', True)
         super().__init__(optim_wrapper_cfg, paramwise_cfg)
 

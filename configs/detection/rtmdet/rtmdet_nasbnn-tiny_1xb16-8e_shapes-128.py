@@ -6,4 +6,4 @@ _base_ = [
 ]
 
 model = dict(bbox_head=dict(num_classes=5))
-train_cfg = dict(max_epochs=10, val_interval=10)
+train_cfg = dict(max_epochs=8, val_interval=8)
