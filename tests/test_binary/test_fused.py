@@ -71,6 +71,16 @@ def test_random_bricks(seed, isa, monkeypatch):
     assert_same(run(brick, x, isa, monkeypatch), run(brick, x, REFERENCE, monkeypatch))
 
 
+@pytest.mark.parametrize('isa', ISAS)
+@pytest.mark.parametrize('batch', [16, 70])
+@pytest.mark.parametrize('kernel, stride, dilation, groups', [(1, 1, 1, 1), (3, 1, 1, 2), (3, 2, 1, 1), (5, 1, 2, 1), (5, 3, 1, 4)])
+def test_small_maps(kernel, stride, dilation, groups, batch, isa, monkeypatch):
+    torch.manual_seed(0)
+    brick = shaken(BinaryConvModule(20, 68, kernel, stride, groups, dilation))
+    x = torch.randn(batch, 20, 4, 5)
+    assert_same(run(brick, x, isa, monkeypatch), run(brick, x, REFERENCE, monkeypatch))
+
+
 @pytest.mark.parametrize('rule', RULES, ids=str)
 def test_every_rule(rule, monkeypatch):
     torch.manual_seed(0)
@@ -112,14 +122,14 @@ def test_a_stem(monkeypatch):
     assert_as_good(shaken(Stem(3, 24)), torch.randn(2, 3, 15, 20), monkeypatch)
 
 
-@pytest.mark.parametrize('real_weights', [True, False])
-@pytest.mark.parametrize('arch', ['biggest', 'smallest'])
-def test_a_supernet(arch, real_weights, monkeypatch):
+@pytest.mark.parametrize('arch, real_weights, batch', [
+    ('biggest', True, 4), ('biggest', False, 4), ('smallest', True, 4), ('smallest', False, 4), ('smallest', True, 20)])
+def test_a_supernet(arch, real_weights, batch, monkeypatch):
     torch.manual_seed(0)
     supernet = shaken(Supernet('tiny', 5))
     arch = getattr(Arch, arch)(supernet.space)
 
-    assert_as_good(supernet, torch.randn(4, 3, 48, 48), monkeypatch, lambda module, x: module(x, arch, real_weights),
+    assert_as_good(supernet, torch.randn(batch, 3, 48, 48), monkeypatch, lambda module, x: module(x, arch, real_weights),
                    TURNED)
 
 
