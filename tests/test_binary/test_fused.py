@@ -73,7 +73,8 @@ def test_random_bricks(seed, isa, monkeypatch):
 
 @pytest.mark.parametrize('isa', ISAS)
 @pytest.mark.parametrize('batch', [16, 70])
-@pytest.mark.parametrize('kernel, stride, dilation, groups', [(1, 1, 1, 1), (3, 1, 1, 2), (3, 2, 1, 1), (5, 1, 2, 1), (5, 3, 1, 4)])
+@pytest.mark.parametrize('kernel, stride, dilation, groups', [
+    (1, 1, 1, 1), (3, 1, 1, 2), (3, 2, 1, 1), (5, 1, 2, 1), (5, 3, 1, 4)])
 def test_small_maps(kernel, stride, dilation, groups, batch, isa, monkeypatch):
     torch.manual_seed(0)
     brick = shaken(BinaryConvModule(20, 68, kernel, stride, groups, dilation))
