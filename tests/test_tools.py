@@ -169,6 +169,17 @@ def test_training_steps_are_compared(network, options, tmp_path, run_tool):
     assert 'Convolve' in (tmp_path / 'table.txt').read_text()
 
 
+@pytest.mark.slow
+def test_the_cost_of_training_is_drawn(tmp_path, run_tool):
+    picture = tmp_path / 'cost.png'
+    done = run_tool('tools/analysis_tools/plot_training_cost.py', '--batches', '2', '4', '--sizes', '32', '--size', '32',
+                    '--batch', '4', '--rounds', '1', '--out', picture)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(picture.with_suffix('.json').read_text())
+    assert [line['batch'] for line in found['batch']] == [2, 4] and picture.stat().st_size > 10_000
+    assert [(line['processes'], line['batch'], line['threads']) for line in found['processes']] == [(1, 4, 2), (2, 2, 1)]
+
+
 def test_table_of_configs(tmp_path, run_tool):
     """A row per config, between the two lines of the README; the shipped one is complete."""
     import shutil

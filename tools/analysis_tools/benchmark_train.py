@@ -1,7 +1,8 @@
 """Times a training step against the same step on PyTorch's own operators, and a supernet's against ResNet-50's too.
 
 All in one run, in turn, medians of the rounds; prints one JSON line. Peaks of memory are those of processes of their own,
-above what they held before their first step. On made images: times do not depend on them.
+above what they held before their first step. On made images: times do not depend on them. Under torchrun a supernet's step
+averages the gradients of all processes, each with its own images, and the first one prints.
 """
 import argparse
 import json
@@ -16,12 +17,14 @@ from typing import Any, Callable, Dict, List
 import numpy as np
 import torch
 import torch.nn.functional as F
+from mmengine.dist import all_reduce_params, get_rank, get_world_size
 from torch import Tensor, nn
 
 from nasbnn_det.arch import Arch, get_space
 from nasbnn_det.cli import run_tool
 from nasbnn_det.cli.machine import cpu_name
 from nasbnn_det.costs import count_ops
+from nasbnn_det.engine.ranks import from_main
 from nasbnn_det.native import REFERENCE, current_isa, using_isa
 from nasbnn_det.supernet import Supernet, bi_teacher_passes
 
@@ -65,6 +68,11 @@ def labels_of(args: argparse.Namespace, classes: int) -> Tensor:
     return torch.randint(classes, (args.batch, ), generator=torch.Generator().manual_seed(1))
 
 
+def average_gradients(model: nn.Module) -> None:
+    """Over all processes."""
+    all_reduce_params([p.grad for p in model.parameters() if p.grad is not None], op='mean')
+
+
 def supernet_step(args: argparse.Namespace) -> Step:
     space = get_space(args.space)
     rng = np.random.default_rng(0)
@@ -80,6 +88,7 @@ def supernet_step(args: argparse.Namespace) -> Step:
         optimizer.zero_grad()
         for _, loss in bi_teacher_passes(supernet, images, labels, Arch.biggest(space), students):
             loss.backward()
+        average_gradients(supernet)
         optimizer.step()
 
     return step
@@ -94,6 +103,7 @@ def resnet50_step(args: argparse.Namespace) -> Step:
     def step() -> None:
         optimizer.zero_grad()
         F.cross_entropy(model(images), labels).backward()
+        average_gradients(model)
         optimizer.step()
 
     return step
@@ -207,9 +217,10 @@ def peak_memory(args: argparse.Namespace, name: str) -> float:
 
 
 def measure_memory(name: str) -> float:
-    """The same in a new process with the same options."""
+    """The same in a new process, alone, with the same options."""
     command = [sys.executable, __file__, *sys.argv[1:], '--memory-of', name]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    env = {key: value for key, value in os.environ.items() if key not in ('RANK', 'WORLD_SIZE')}
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=env).stdout
     return json.loads(output.splitlines()[-1])
 
 
@@ -228,7 +239,12 @@ def main() -> None:
         print(json.dumps(peak_memory(args, args.memory_of)))
         return
     supernet = args.network == 'supernet'
-    memory = {name: measure_memory(name) for name in ('ours', 'plain', *(['resnet50'] if supernet else []))}
+    if 'RANK' in os.environ:
+        if not supernet:
+            raise ValueError(f"'{args.network}' under torchrun; of several processes only a supernet's step is timed")
+        torch.distributed.init_process_group('gloo')
+    networks = ('ours', 'plain', *(['resnet50'] if supernet else []))
+    memory = from_main(lambda: {name: measure_memory(name) for name in networks})
     steps = steps_of(args)
     if args.profile:
         steps['ours']()
@@ -238,10 +254,12 @@ def main() -> None:
     if supernet:
         ratios = dict(ratio_fp32=seconds['ours'] / seconds['resnet50'], ratio_plain=seconds['plain'] / seconds['resnet50'],
                       ratio_bf16=seconds['ours_bf16'] / seconds['resnet50'] if args.bf16 else None, **ratios)
+    if get_rank():
+        return
     print(json.dumps(dict(
         network=args.network, **ratios, peak_memory_gb=memory['ours'], memory_gb=memory, seconds=seconds, config=args.config,
-        space=args.space if supernet else None, size=args.size, batch=args.batch, threads=args.threads, rounds=args.rounds,
-        isa=current_isa(), cpu=cpu_name(), torch=torch.__version__)))
+        space=args.space if supernet else None, size=args.size, batch=args.batch, processes=get_world_size(),
+        threads=args.threads, rounds=args.rounds, isa=current_isa(), cpu=cpu_name(), torch=torch.__version__)))
 
 
 if __name__ == '__main__':
