@@ -3,6 +3,5 @@
 _base_ = './supernet_adam.py'
 
 optim_wrapper = dict(
-    optimizer=dict(lr=1e-3),
-    paramwise_cfg=dict(groups=dict(class_predictors=dict(lr_mult=0.1), steps=dict(lr_mult=1 / 128))))
+    optimizer=dict(lr=1e-3), paramwise_cfg=dict(groups=dict(class_predictors=dict(lr_mult=0.1))))
 param_scheduler = dict(convert_to_iter_based=True)
