@@ -6,17 +6,10 @@ _base_ = [
     '../_base_/default_runtime_cls.py',
 ]
 
-model = dict(space='tiny', num_classes=100, data_preprocessor=dict(_base_.data_preprocessor, num_classes=100))
-train_pipeline = [
-    dict(type='nasbnn_det.LoadImage'),
-    dict(type='RandomCrop', crop_size=64, padding=8),
-    dict(type='RandomFlip', prob=0.5, direction='horizontal'),
-    dict(type='PackInputs'),
-]
-test_pipeline = [
-    dict(type='nasbnn_det.LoadImage'),
-    dict(type='PackInputs'),
-]
+from nasbnn_det.datasets.pipelines import classification_pipelines
+
+model = dict(space='tiny', num_classes=10, data_preprocessor=_base_.data_preprocessor)
+train_pipeline, test_pipeline = classification_pipelines(64)
 train_dataloader = dict(batch_size=512, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 train_cfg = dict(max_epochs=50, val_interval=50)

@@ -83,8 +83,8 @@ class QuantConv2d(SetOnce, nn.Conv2d):
     The learned step is set from the weights at the first training forward and trained from then on. Until then it
     follows the weights, so that an untrained layer computes something sensible too. A step is some thousandths, and Adam
     moves every parameter by about its learning rate, so that it drives some below zero: they are put back to float eps
-    before each training forward, outside the graph, where their gradient lives and brings them back. What that costs is less
-    with a rate of their own, as :class:`nasbnn_det.engine.optim.BinaryOptimWrapperConstructor` gives them.
+    before each training forward, outside the graph, where their gradient lives and brings them back. Under Adam a step
+    should have a far smaller rate than the weights, or it jumps by its own size in each iteration.
 
     Raises:
         ValueError: If ``padding_mode`` is not 'zeros'.

@@ -1,4 +1,4 @@
-"""Steps that detector configs have in common, by image size."""
+"""Steps that configs have in common, by image size."""
 from typing import Any, Dict, List, Tuple
 
 _Pipeline = List[Dict[str, Any]]
@@ -43,3 +43,22 @@ def detection_pipelines(scale: Tuple[int, int], crop: bool = False, pad: bool = 
         dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
     ]
     return train, test
+
+
+def classification_pipelines(size: int) -> Tuple[_Pipeline, _Pipeline]:
+    """Pipelines of MMPretrain for small images that all have one size, as CIFAR-10's.
+
+    Args:
+        size (int): Height and width of the images. Training sees crops of that size after an eighth of it was added to each
+            side.
+
+    Returns:
+        tuple[list[dict], list[dict]]: Training's and the test's.
+    """
+    load: _Pipeline = [dict(type='nasbnn_det.LoadImage')]
+    random: _Pipeline = [
+        dict(type='RandomCrop', crop_size=size, padding=size // 8),
+        dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+    ]
+    pack: _Pipeline = [dict(type='PackInputs')]
+    return [*load, *random, *pack], [*load, *pack]

@@ -96,7 +96,7 @@ class InputGradient {
     const int64_t channel = group * outputs_ + word * kWord;
     const float* z = planes_ + (image * c_.out_channels + channel) * plane_ + grid_.margin() + first - grid_.shift(tap);
     if (weight_.binary()) isa_.build_tables(z, plane_, int(weight_.outputs_of(word)), tables);
-    weight_.add(group, word, tap.index, 0, weight_.binary() ? inputs_ : weight_.rows(), z, plane_, tables, sums);
+    weight_.add(group, word, tap.index, 0, inputs_, z, plane_, tables, sums);
   }
 
   void write_tile(int64_t image, int64_t group, const Phase& phase, int64_t first, const float* sums, float* turned, float* added) {
@@ -166,7 +166,7 @@ class SmallInputGradient {
 
   void run(int64_t index, float* memory, double* shift_sums) {
     const int64_t part = index % parts_, group = index / parts_ % c_.groups, block = index / parts_ / c_.groups;
-    const int64_t rows = rows_of(part), whole = weight_.binary() ? rows : ceil_div(rows, isa_.product_rows) * isa_.product_rows;
+    const int64_t rows = rows_of(part);
     float *tables = memory, *sums = tables + kTables, *turned = sums + pixels_ * rows_ * kColumns, *added = turned + rows_ * kColumns;
     std::fill_n(sums, pixels_ * rows_ * kColumns, 0.f);
     for (int64_t word = 0; word < weight_.words(); ++word) {
@@ -178,7 +178,7 @@ class SmallInputGradient {
           z = planes_ + ((block * out_pixels_ + out) * c_.out_channels + group * outputs_ + word * kWord) * kColumns;
           if (weight_.binary()) isa_.build_tables(z, kColumns, int(weight_.outputs_of(word)), tables);
         }
-        weight_.add(group, word, m.tap, part * rows_, whole, z, kColumns, tables, sums + m.in * rows_ * kColumns);
+        weight_.add(group, word, m.tap, part * rows_, rows, z, kColumns, tables, sums + m.in * rows_ * kColumns);
       }
     }
     std::fill_n(shift_sums, rows, 0.);

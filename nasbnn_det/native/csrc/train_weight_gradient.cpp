@@ -7,23 +7,47 @@
 
 namespace {
 
+// The gradient falls into tasks: 16 outputs of a group, and some of its inputs with all of their taps; as many as keep all
+// threads at work, whatever their number.
+struct Task {
+  int64_t group, channel, lanes;  // the first of `lanes` outputs
+  int64_t from, rows;             // the first of `rows` inputs
+};
+
+class Tasks {
+ public:
+  explicit Tasks(const NbConv& c)
+      : groups_(c.groups), inputs_(c.in_channels / c.groups), outputs_(c.out_channels / c.groups), blocks_(ceil_div(outputs_, kColumns)),
+        parts_(std::min(inputs_, std::max<int64_t>(1, ceil_div(16, c.groups * blocks_)))) {}
+  int count() const { return int(groups_ * blocks_ * parts_); }
+  int64_t most_rows() const { return ceil_div(inputs_, parts_); }
+
+  Task operator[](int64_t index) const {
+    const int64_t part = index % parts_, block = index / parts_ % blocks_, group = index / parts_ / blocks_;
+    const int64_t from = inputs_ * part / parts_;
+    return {group, group * outputs_ + block * kColumns, std::min<int64_t>(kColumns, outputs_ - block * kColumns), from,
+            inputs_ * (part + 1) / parts_ - from};
+  }
+
+ private:
+  int64_t groups_, inputs_, outputs_, blocks_, parts_;
+};
+
 // Pixels side by side in an index: each tap is a shift of the whole grid.
 class WeightGradient {
  public:
   WeightGradient(const Isa& isa, const NbConv& c, const uint64_t* bits, const float* grad_z, float* grad_weight, Workspace& space,
                  int threads)
       : isa_(*isa.training), c_(c), grid_(c), bits_(bits), grad_z_(grad_z), grad_weight_(grad_weight),
-        inputs_(c.in_channels / c.groups), outputs_(c.out_channels / c.groups), blocks_(ceil_div(outputs_, kColumns)),
-        phases_(phases_of(c)), plane_words_(ceil_div(2 * grid_.margin() + grid_.length() + kWord, kWord) + 1) {
+        inputs_(c.in_channels / c.groups), phases_(phases_of(c)), plane_words_(ceil_div(2 * grid_.margin() + grid_.length() + kWord, kWord) + 1) {
     planes_ = space.bits[0].get<uint64_t>(c.batch * int64_t(phases_.size()) * c.in_channels * plane_words_);
     parallel_for(threads, int(c.batch * phases_.size() * c.groups * words_of(c)), [&](int index, int) { make_planes(index); });
-    // Some inputs of all taps: enough parts for all threads, whatever their number.
-    parts_ = std::min(inputs_, std::max<int64_t>(1, ceil_div(16, c.groups * blocks_)));
-    const int64_t most = ceil_div(inputs_, parts_) * taps_of(c);
-    sums_ = space.workers.get<float>(threads * (most * (kColumns + 2) + kTables));
-    parallel_for(threads, int(c.groups * blocks_ * parts_), [&](int index, int worker) {
-      float* memory = sums_ + worker * (most * (kColumns + 2) + kTables);
-      run(index, memory, memory + kTables, reinterpret_cast<uint64_t*>(memory + kTables + most * kColumns));
+    const Tasks tasks(c);
+    const int64_t most = tasks.most_rows() * taps_of(c), each = most * (kColumns + 2) + kTables;
+    float* const memory = space.workers.get<float>(threads * each);
+    parallel_for(threads, tasks.count(), [&](int index, int worker) {
+      float *tables = memory + worker * each, *sums = tables + kTables;
+      run(tasks[index], tables, sums, reinterpret_cast<uint64_t*>(sums + most * kColumns));
     });
   }
 
@@ -53,44 +77,42 @@ class WeightGradient {
     }
   }
 
-  void run(int64_t index, float* tables, float* sums, uint64_t* indices) {
-    const int64_t part = index % parts_, block = index / parts_ % blocks_, group = index / parts_ / blocks_;
-    const int64_t from = inputs_ * part / parts_, to = inputs_ * (part + 1) / parts_, taps = taps_of(c_);
-    const int64_t channel = group * outputs_ + block * kColumns, rows = (to - from) * taps;
+  void run(const Task& t, float* tables, float* sums, uint64_t* indices) {
+    const int64_t rows = t.rows * taps_of(c_);
     std::fill_n(sums, rows * kColumns, 0.f);
     for (int64_t n = 0; n < c_.batch; ++n)
       for (int64_t first = 0; first < grid_.length(); first += kWord) {
         const int count = int(std::min<int64_t>(kWord, grid_.length() - first));
-        isa_.build_tables(grad_z_ + (n * grid_.length() + first) * c_.out_channels + channel, c_.out_channels, count, tables);
-        gather(n, group, from, to, first, indices);
+        isa_.build_tables(grad_z_ + (n * grid_.length() + first) * c_.out_channels + t.channel, c_.out_channels, count, tables);
+        gather(n, t, first, indices);
         isa_.add_lookups(tables, int(ceil_div(count, 4)), indices, 1, rows, sums);
       }
-    store(channel, std::min<int64_t>(kColumns, outputs_ - block * kColumns), from, to, sums);
+    store(t, sums);
   }
 
   // The signs that 64 positions meet, for each tap and input; row (tap, input).
-  void gather(int64_t image, int64_t group, int64_t from, int64_t to, int64_t first, uint64_t* indices) const {
+  void gather(int64_t image, const Task& t, int64_t first, uint64_t* indices) const {
     for (size_t number = 0; number < phases_.size(); ++number)
       for (const Tap& tap : phases_[number].taps) {
         const int64_t at = grid_.margin() + first + grid_.shift(tap), shift = at % kWord;
-        const uint64_t* low = plane(image, int64_t(number)) + at / kWord * c_.in_channels + group * inputs_ + from;
+        const uint64_t* low = plane(image, int64_t(number)) + at / kWord * c_.in_channels + t.group * inputs_ + t.from;
         const uint64_t* high = low + c_.in_channels;
-        uint64_t* out = indices + tap.index * (to - from);
-        if (shift == 0) std::copy_n(low, to - from, out);
+        uint64_t* out = indices + tap.index * t.rows;
+        if (shift == 0) std::copy_n(low, t.rows, out);
         else
-          for (int64_t i = 0; i < to - from; ++i) out[i] = low[i] >> shift | high[i] << (kWord - shift);
+          for (int64_t i = 0; i < t.rows; ++i) out[i] = low[i] >> shift | high[i] << (kWord - shift);
       }
   }
 
   // Signs outside the image were taken for -1 and count nothing: what they took away comes back.
-  void store(int64_t channel, int64_t lanes, int64_t from, int64_t to, const float* sums) {
-    const int64_t taps = taps_of(c_), columns = to - from;
-    for (int64_t t = 0; t < taps; ++t) {
+  void store(const Task& t, const float* sums) {
+    const int64_t taps = taps_of(c_);
+    for (int64_t tap = 0; tap < taps; ++tap) {
       float outside[kColumns] = {};
-      add_outside(t, channel, lanes, outside);
-      for (int64_t o = 0; o < lanes; ++o)
-        for (int64_t i = from; i < to; ++i)
-          grad_weight_[((channel + o) * inputs_ + i) * taps + t] = sums[(t * columns + i - from) * kColumns + o] + outside[o];
+      add_outside(tap, t.channel, t.lanes, outside);
+      for (int64_t o = 0; o < t.lanes; ++o)
+        for (int64_t i = 0; i < t.rows; ++i)
+          grad_weight_[((t.channel + o) * inputs_ + t.from + i) * taps + tap] = sums[(tap * t.rows + i) * kColumns + o] + outside[o];
     }
   }
 
@@ -122,11 +144,10 @@ class WeightGradient {
   const uint64_t* bits_;
   const float* grad_z_;
   float* grad_weight_;
-  int64_t inputs_, outputs_, blocks_, parts_;
+  int64_t inputs_;
   const std::vector<Phase> phases_;
   int64_t plane_words_;
   uint64_t* planes_;
-  float* sums_;
 };
 
 // Images side by side in an index, for small maps: an output pixel of 64 images goes through all of its taps at once.
@@ -135,14 +156,13 @@ class SmallWeightGradient {
   SmallWeightGradient(const Isa& isa, const NbConv& c, const uint64_t* bits, const float* grad_z, float* grad_weight, Workspace& space,
                       int threads)
       : isa_(*isa.training), c_(c), grid_(c), bits_(bits), grad_z_(grad_z), grad_weight_(grad_weight),
-        inputs_(c.in_channels / c.groups), outputs_(c.out_channels / c.groups), blocks_(ceil_div(outputs_, kColumns)),
-        pixels_(c.height * c.width), chunks_(ceil_div(c.batch, kWord)), meetings_(meetings_of(c)) {
+        inputs_(c.in_channels / c.groups), pixels_(c.height * c.width), chunks_(ceil_div(c.batch, kWord)), meetings_(meetings_of(c)) {
     planes_ = space.bits[0].get<uint64_t>(chunks_ * pixels_ * c.in_channels);
     parallel_for(threads, int(chunks_ * pixels_), [&](int index, int) { make_planes(index); });
-    parts_ = std::min(inputs_, std::max<int64_t>(1, ceil_div(16, c.groups * blocks_)));
-    const int64_t each = ceil_div(inputs_, parts_) * taps_of(c) * kColumns + kTables;
+    const Tasks tasks(c);
+    const int64_t each = tasks.most_rows() * taps_of(c) * kColumns + kTables;
     float* const memory = space.workers.get<float>(threads * each);
-    parallel_for(threads, int(c.groups * blocks_ * parts_), [&](int index, int worker) { run(index, memory + worker * each); });
+    parallel_for(threads, tasks.count(), [&](int index, int worker) { run(tasks[index], memory + worker * each); });
   }
 
  private:
@@ -159,12 +179,10 @@ class SmallWeightGradient {
     }
   }
 
-  void run(int64_t index, float* tables) {
-    const int64_t part = index % parts_, block = index / parts_ % blocks_, group = index / parts_ / blocks_, taps = taps_of(c_);
-    const int64_t from = inputs_ * part / parts_, rows = inputs_ * (part + 1) / parts_ - from;
-    const int64_t channel = group * outputs_ + block * kColumns;
+  void run(const Task& t, float* tables) {
+    const int64_t taps = taps_of(c_);
     float* const sums = tables + kTables;
-    std::fill_n(sums, rows * taps * kColumns, 0.f);
+    std::fill_n(sums, t.rows * taps * kColumns, 0.f);
     for (int64_t chunk = 0; chunk < chunks_; ++chunk) {
       const int64_t first = chunk * kWord, images = std::min<int64_t>(kWord, c_.batch - first);
       int64_t out = -1;
@@ -172,16 +190,16 @@ class SmallWeightGradient {
         if (m.out != out) {
           out = m.out;
           const int64_t at = first * grid_.length() + out / c_.out_width * grid_.pitch() + out % c_.out_width;
-          isa_.build_tables(grad_z_ + at * c_.out_channels + channel, grid_.length() * c_.out_channels, int(images), tables);
+          isa_.build_tables(grad_z_ + at * c_.out_channels + t.channel, grid_.length() * c_.out_channels, int(images), tables);
         }
-        const uint64_t* indices = planes_ + (chunk * pixels_ + m.in) * c_.in_channels + group * inputs_ + from;
-        isa_.add_lookups(tables, int(ceil_div(images, 4)), indices, 1, rows, sums + m.tap * rows * kColumns);
+        const uint64_t* indices = planes_ + (chunk * pixels_ + m.in) * c_.in_channels + t.group * inputs_ + t.from;
+        isa_.add_lookups(tables, int(ceil_div(images, 4)), indices, 1, t.rows, sums + m.tap * t.rows * kColumns);
       }
     }
-    for (int64_t o = 0; o < std::min<int64_t>(kColumns, outputs_ - block * kColumns); ++o)
-      for (int64_t i = 0; i < rows; ++i)
-        for (int64_t t = 0; t < taps; ++t)
-          grad_weight_[((channel + o) * inputs_ + from + i) * taps + t] = sums[(t * rows + i) * kColumns + o];
+    for (int64_t o = 0; o < t.lanes; ++o)
+      for (int64_t i = 0; i < t.rows; ++i)
+        for (int64_t tap = 0; tap < taps; ++tap)
+          grad_weight_[((t.channel + o) * inputs_ + t.from + i) * taps + tap] = sums[(tap * t.rows + i) * kColumns + o];
   }
 
   const TrainingIsa& isa_;
@@ -190,7 +208,7 @@ class SmallWeightGradient {
   const uint64_t* bits_;
   const float* grad_z_;
   float* grad_weight_;
-  int64_t inputs_, outputs_, blocks_, pixels_, chunks_, parts_;
+  int64_t inputs_, pixels_, chunks_;
   const std::vector<Meeting> meetings_;
   uint64_t* planes_;
 };

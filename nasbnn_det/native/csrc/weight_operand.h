@@ -26,7 +26,7 @@ class WeightOperand {
   int64_t outputs_of(int64_t word) const { return std::min<int64_t>(kWord, outputs_ - word * kWord); }
 
   // Adds what 16 columns of the outputs of a word, at z + output * stride, give to `count` inputs from `from` on through a tap.
-  // Of real weights both are multiples of product_rows; of binary ones the word's tables are needed.
+  // Real weights add to a multiple of product_rows, of which `from` has to be one; binary ones need the word's tables.
   void add(int64_t group, int64_t word, int64_t tap, int64_t from, int64_t count, const float* z, int64_t stride,
            const float* tables, float* sums) const {
     const int64_t outputs = outputs_of(word);
@@ -35,7 +35,7 @@ class WeightOperand {
       isa_.add_lookups(tables, int(ceil_div(outputs, 4)), indices, 1, count, sums);
     } else {
       const float* block = blocks_ + ((group * outputs_ + word * kWord) * taps_ + tap * outputs) * rows_ + from * outputs;
-      isa_.add_products(z, stride, int(outputs), block, count, sums);
+      isa_.add_products(z, stride, int(outputs), block, ceil_div(count, isa_.product_rows) * isa_.product_rows, sums);
     }
   }
 
