@@ -6,7 +6,8 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from nasbnn_det.cli import add_config_options, choose_work_dir, enable_amp, read_config, run_tool, start_processes
+from nasbnn_det.cli import (add_config_options, choose_work_dir, enable_amp, keep_memory, read_config, run_tool,
+                            start_processes)
 from nasbnn_det.evaluation.top_k import check_top_k
 from nasbnn_det.models.detector_checks import check_conv_cfg
 
@@ -52,6 +53,7 @@ def load_config(args: argparse.Namespace) -> Config:
 
 def main() -> None:
     args = parse_args()
+    keep_memory()
     cfg = load_config(args)
     start_processes(cfg)
     init_default_scope(cfg.get('default_scope', 'mmengine'))

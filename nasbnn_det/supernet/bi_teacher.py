@@ -34,7 +34,7 @@ def bi_teacher_passes(supernet: Callable[..., Tensor], images: Tensor, labels: T
     Args:
         supernet (Callable): ``supernet(images, arch, real_weights)`` gives logits.
         images (Tensor): Shape (N, 3, H, W).
-        labels (Tensor): Class indices, shape (N, ).
+        labels (Tensor): Class indices, shape (N, ), or probabilities, shape (N, classes).
         teacher (Arch): The biggest architecture.
         students (Sequence[tuple[str, Arch]]): Names and architectures.
         label_smoothing (float): Of the teacher's loss. Defaults to 0.1.

@@ -1,6 +1,7 @@
 """The supernet as MMEngine's Runner trains it."""
 import copy
 
+import numpy as np
 import pytest
 import torch
 
@@ -174,3 +175,26 @@ def test_gradient_accumulation_is_refused(data):
     optim = OptimWrapper(torch.optim.SGD(model.parameters(), 0.1), accumulative_counts=4)
     with pytest.raises(ValueError, match='accumulative_counts is 4; .* only 1 is allowed'):
         model.train_step(data, optim)
+
+
+def test_the_teacher_may_begin_alone(data):
+    model = build(teacher_steps=2).train()
+    passes = [list(model.train_step(copy.deepcopy(data), wrapper(model, 0.01)))[1:] for _ in range(3)]
+    assert passes == [['loss_teacher']] * 2 + [['loss_teacher', 'loss_smallest', 'loss_random0', 'loss_random1']]
+
+
+def test_mixed_images_have_mixed_labels(data):
+    mixup = dict(augments=dict(type='mmpretrain.Mixup', alpha=1.0))
+    preprocessor = dict(type='mmpretrain.ClsDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, num_classes=3,
+                        batch_augments=mixup)
+    model = build(data_preprocessor=preprocessor).train()
+    reference = copy.deepcopy(model)
+    np.random.seed(3)
+    mixed = model.data_preprocessor(copy.deepcopy(data), training=True)
+    scores = torch.stack([sample.gt_score for sample in mixed['data_samples']])
+    assert 0 < scores.max(1).values.min() < 1
+    expected = torch.nn.functional.cross_entropy(
+        reference.supernet(mixed['inputs'], reference.biggest, True), scores, label_smoothing=0.1)
+    np.random.seed(3)
+    loss = model.train_step(data, wrapper(model))['loss_teacher']
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)

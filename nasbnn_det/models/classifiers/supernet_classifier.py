@@ -33,6 +33,7 @@ class SupernetClassifier(BaseModel):
         label_smoothing (float): Of the teacher's loss. Defaults to 0.1.
         seed (int): Of the random networks. Defaults to 0.
         bi_teacher (bool): The teacher has real weights; False gives it binary ones. Defaults to True.
+        teacher_steps (int): Steps at the start that the teacher trains alone, students after it. Defaults to 0.
         binarization (Binarization | str | dict): How its layers are binarised, as
             :func:`nasbnn_det.binary.get_binarization` takes it. Defaults to 'nasbnn'.
         non_decreasing (bool, optional): Switches the space's non-decreasing rule. Defaults to None, the space's.
@@ -49,6 +50,7 @@ class SupernetClassifier(BaseModel):
                  label_smoothing: float = 0.1,
                  seed: int = 0,
                  bi_teacher: bool = True,
+                 teacher_steps: int = 0,
                  binarization: Binarizes = 'nasbnn',
                  non_decreasing: Optional[bool] = None,
                  sync_bn: bool = False,
@@ -64,6 +66,7 @@ class SupernetClassifier(BaseModel):
         self.label_smoothing = label_smoothing
         self.seed = seed
         self.bi_teacher = bi_teacher
+        self.teacher_steps = teacher_steps
         self.register_buffer('step', torch.tensor(0))
         # The same number, which on a GPU takes no waiting to be read.
         self._step = 0
@@ -71,13 +74,18 @@ class SupernetClassifier(BaseModel):
         self.smallest = Arch.smallest(self.supernet.space)
 
     def draw_students(self) -> List[Tuple[str, Arch]]:
-        """Names and architectures of this step's students."""
+        """Names and architectures of this step's students; none while the teacher trains alone."""
+        if self._step < self.teacher_steps:
+            return []
         rng = np.random.default_rng([self.seed, self._step])
         randoms = [(f'random{i}', Arch.random(self.supernet.space, rng)) for i in range(self.num_random)]
         return [('smallest', self.smallest), *randoms]
 
     def train_step(self, data: Union[dict, tuple, list], optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
         """One optimisation step of several passes whose gradients add up, with one synchronisation.
+
+        Where the data preprocessor mixes images (``batch_augments`` such as MMPretrain's Mixup), the teacher learns the
+        mixed labels and the students the teacher's answer to the same mixed images.
 
         Returns:
             dict[str, Tensor]: The loss of each pass, and ``loss``, their sum.
@@ -90,7 +98,7 @@ class SupernetClassifier(BaseModel):
             raise ValueError(f'accumulative_counts is {counts}; a supernet updates after every step of several passes, only '
                              '1 is allowed')
         data = self.data_preprocessor(data, training=True)
-        labels = torch.cat([sample.gt_label for sample in data['data_samples']])
+        labels = _labels(data['data_samples'])
         losses = {}
         with optim_wrapper.optim_context(self):
             for name, loss in bi_teacher_passes(self.supernet, data['inputs'], labels, self.biggest,
@@ -134,3 +142,10 @@ class SupernetClassifier(BaseModel):
             raise ValueError(f"SupernetClassifier has no mode '{mode}'; a subnet is extracted and recalibrated first, "
                              "as 'nasbnn_det.SupernetValLoop' does")
         return self.supernet(inputs, arch or self.biggest)
+
+
+def _labels(samples: Sequence[Any]) -> Tensor:
+    """Class indices, shape (N, ); or probabilities, shape (N, classes), of images that were mixed."""
+    if all('gt_score' in sample for sample in samples):
+        return torch.stack([sample.gt_score for sample in samples])
+    return torch.cat([sample.gt_label for sample in samples])
