@@ -6,8 +6,15 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from nasbnn_det.cli import (add_config_options, choose_work_dir, enable_amp, keep_memory, read_config, run_tool,
-                            start_processes)
+from nasbnn_det.cli import (
+    add_config_options,
+    choose_work_dir,
+    enable_amp,
+    keep_memory,
+    read_config,
+    run_tool,
+    start_processes,
+)
 from nasbnn_det.evaluation.top_k import check_top_k
 from nasbnn_det.models.detector_checks import check_conv_cfg
 
