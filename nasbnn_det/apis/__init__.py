@@ -6,7 +6,9 @@ from typing import Any
 _HOMES = {
     'PackedDetector': 'nasbnn_det.runtime',
     'check_checkpoint': 'nasbnn_det.apis.checkpoint',
+    'describe': 'nasbnn_det.pretrained',
     'import_release': 'nasbnn_det.apis.release',
+    'list_models': 'nasbnn_det.pretrained',
     'start_from_twin': 'nasbnn_det.apis.from_twin',
 }
 __all__ = list(_HOMES)

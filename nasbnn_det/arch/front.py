@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Dict, Sequence, Tuple, Union
 
 from ..files import replace_text
+from ..pretrained.catalog import SCHEME, locate, read_header
 from .arch import Arch
 from .spaces import get_space
 
@@ -97,16 +98,19 @@ def load_arch(spec: Union[Arch, Dict[str, Any], str, os.PathLike]) -> Arch:
 
     Args:
         spec: An :class:`Arch`, its dict form, a JSON file with its dict form, a front file (its best score), or
-            ``'PATH/front.json#57'`` (the best score within 57M OPs).
+            ``'PATH/front.json#57'`` (the best score within 57M OPs); ``'nasbnn_det://NAME'`` or a file of published
+            weights, .safetensors (the one that they are of).
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If the file is no architecture or front, or no entry is small enough.
+        ValueError: If the file is no architecture or front, no entry is small enough, or no weights have that name.
     """
     if isinstance(spec, Arch):
         return spec
     if isinstance(spec, dict):
         return Arch.from_dict(spec)
+    if str(spec).startswith(SCHEME) or str(spec).endswith('.safetensors'):
+        return _arch_of_weights(spec)
     path, limit = _split_limit(str(spec))
     data = _read_json(path)
     if isinstance(data, dict) and 'stages' in data:
@@ -122,6 +126,16 @@ def load_arch(spec: Union[Arch, Dict[str, Any], str, os.PathLike]) -> Arch:
     except ValueError as error:
         raise ValueError(f"'{spec}': '{limit}' is no number; write front.json#57 for at most 57M OPs") from error
     return front.best(max_ops_m).arch
+
+
+def _arch_of_weights(spec: Union[str, os.PathLike]) -> Arch:
+    path = locate(spec)
+    if not path.is_file():
+        raise FileNotFoundError(f"file of weights '{path}' does not exist; give one that publish_model.py wrote")
+    header = read_header(path)
+    if 'arch' not in header:
+        raise ValueError(f"'{path}' names no architecture; allowed are files that publish_model.py wrote")
+    return Arch.from_json(header['arch'])
 
 
 def _split_limit(spec: str) -> Tuple[str, str]:

@@ -2,7 +2,7 @@
 registered where what it needs is installed."""
 from importlib.util import find_spec
 
-from . import backbones, distributed, layers, necks  # noqa: F401
+from . import backbones, distributed, layers, necks, published  # noqa: F401
 
 if find_spec('mmpretrain') is not None:
     from . import classifiers, heads  # noqa: F401

@@ -1,5 +1,6 @@
 """Supernet and subnet files: read and written strictly, with safe loading only."""
 import hashlib
+import json
 import os
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple, Union
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from ..arch import Arch
 from ..files import replacing
+from ..pretrained import eight_bit, locate
 from ..safe_load import allow_log_history
 from .extract import extract_subnet
 from .subnet import Subnet
@@ -51,7 +53,8 @@ def read_checkpoint(path: _Path) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
     """Reads a checkpoint's state dict and meta; never runs code from the file.
 
     Args:
-        path: File written by MMEngine's runner, by :func:`save_subnet` or by ``torch.save(state_dict)``.
+        path: File written by MMEngine's runner, by :func:`save_subnet` or by ``torch.save(state_dict)``; one of eight-bit
+            latents, .safetensors; or ``nasbnn_det://NAME``, weights that come with the package.
 
     Returns:
         tuple[dict, dict]: State dict and meta (empty where the file has none).
@@ -60,7 +63,11 @@ def read_checkpoint(path: _Path) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no checkpoint.
     """
-    data = load_safely(path, 'checkpoint')
+    file = locate(path)
+    if file.suffix == '.safetensors' and file.is_file():
+        numbers, header = eight_bit.read(file)
+        return numbers, dict(header, arch=json.loads(header['arch']))
+    data = load_safely(file, 'checkpoint')
     state = data.get('state_dict', data) if isinstance(data, dict) else None
     if not isinstance(state, dict) or not state or not all(isinstance(v, Tensor) for v in state.values()):
         raise ValueError(f"'{path}' holds no state dict; allowed are checkpoints with named tensors")

@@ -1,0 +1,113 @@
+"""Networks in eight bits a weight: what they compute, and what is left for fine-tuning."""
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from nasbnn_det.apis.publish import read_subnet, write_weights
+from nasbnn_det.arch import Arch, get_space, load_arch
+from nasbnn_det.binary import BinaryConv2d
+from nasbnn_det.pretrained import eight_bit
+from nasbnn_det.supernet import Subnet, save_subnet
+from nasbnn_det.supernet.checkpoint import read_checkpoint
+
+SPACE = [[[8], [1], [3], [1], [1], 2], [[16, 24], [1, 2], [3, 5], [1, 2], [1], 2], [[24, 32], [2], [3], [2], [1], 2]]
+
+
+@pytest.fixture(scope='module')
+def net():
+    """A network whose matrices, norms and shifts are no longer those of the start."""
+    torch.manual_seed(0)
+    subnet = Subnet(Arch.biggest(get_space(SPACE)), 7)
+    optim = torch.optim.SGD(subnet.parameters(), 0.05)
+    for _ in range(3):
+        x = torch.randn(16, 3, 32, 32)
+        torch.nn.functional.cross_entropy(subnet(x), torch.arange(16) % 7).backward()
+        optim.step()
+        optim.zero_grad()
+    for module in subnet.modules():
+        if getattr(module, 'transform', None) is not None:
+            module.transform.data += 0.1 * torch.randn_like(module.transform)
+    return subnet.eval()
+
+
+@pytest.fixture(scope='module')
+def read(net, tmp_path_factory):
+    """The same, written and read again; and its file."""
+    file = tmp_path_factory.mktemp('weights') / 'small.safetensors'
+    write_weights(file, net)
+    return read_subnet(file), file
+
+
+def layers(module):
+    return [m for m in module.modules() if isinstance(m, BinaryConv2d)]
+
+
+def test_signs_are_exact_and_scales_close(net, read):
+    for before, after in zip(layers(net), layers(read[0])):
+        (signs, scale), (given, given_scale) = before.binarized(), after.binarized()
+        assert torch.equal(signs, given)
+        torch.testing.assert_close(given_scale, scale, rtol=1e-2, atol=0)
+    assert any(layer.transform is not None for layer in layers(net))
+
+
+def test_it_answers_as_before(net, read):
+    x = torch.randn(20, 3, 32, 32)
+    with torch.no_grad():
+        before, after = net(x), read[0](x)
+    # The classifier's weights are in eight bits.
+    assert (before - after).abs().max() < 0.02 * before.std()
+    assert torch.equal(before.argmax(1), after.argmax(1))
+    with torch.no_grad():
+        maps = zip(net.forward_features(x), read[0].forward_features(x))
+        for whole, few in maps:
+            torch.testing.assert_close(few, whole, rtol=1e-4, atol=1e-4)
+
+
+def test_latent_weights_stay_as_far_from_zero(net, read):
+    for before, after in zip(layers(net), layers(read[0])):
+        rule = before.binarization.weights
+        torch.testing.assert_close(after.weight.flatten(1).std(1), before.weight.flatten(1).std(1), rtol=1e-2, atol=0)
+        prepared = rule.prepare(before.weight, before.transform).flatten()
+        together = torch.corrcoef(torch.stack([prepared, rule.prepare(after.weight, after.transform).flatten()]))
+        assert together[0, 1] > 0.999
+
+
+def test_a_byte_a_weight(net, read):
+    numbers = load_file(read[1])
+    weights = sum(layer.weight.numel() for layer in layers(net))
+    assert sum(v.numel() for k, v in numbers.items() if v.dtype == torch.int8) == weights + net.fc.weight.numel()
+    assert not any((v == 0).any() for k, v in numbers.items() if v.dtype == torch.int8)
+
+
+def test_the_file_serves_as_checkpoint_and_as_architecture(net, read):
+    assert load_arch(str(read[1])) == net.arch
+    state, meta = read_checkpoint(read[1])
+    assert set(state) == set(net.state_dict()) and meta['arch'] == net.arch.to_dict()
+
+
+def test_published_once_more_nothing_changes(read, tmp_path):
+    write_weights(tmp_path / 'again.safetensors', read[0])
+    again = read_subnet(tmp_path / 'again.safetensors')
+    for before, after in zip(layers(read[0]), layers(again)):
+        assert torch.equal(before.binarized()[0], after.binarized()[0])
+
+
+def test_an_extracted_subnet_is_read_too(net, tmp_path):
+    save_subnet(tmp_path / 'subnet.pth', net)
+    assert torch.equal(read_subnet(tmp_path / 'subnet.pth').fc.weight, net.fc.weight)
+
+
+def test_other_files_are_refused(net, tmp_path):
+    torch.save(dict(state_dict=dict(weight=torch.zeros(1))), tmp_path / 'other.pth')
+    with pytest.raises(ValueError, match='holds no classifier on a found backbone'):
+        read_subnet(tmp_path / 'other.pth')
+    (tmp_path / 'cut.safetensors').write_bytes(b'\xff' * 64)
+    with pytest.raises(ValueError, match='no file of weights that publish_model.py wrote'):
+        read_subnet(tmp_path / 'cut.safetensors')
+    with pytest.raises(FileNotFoundError, match="'.*missing.safetensors' does not exist"):
+        load_arch(tmp_path / 'missing.safetensors')
+    eight_bit.write(tmp_path / 'whole.safetensors', net, net.arch)
+    whole = (tmp_path / 'whole.safetensors').read_bytes()
+    (tmp_path / 'half.safetensors').write_bytes(whole[:len(whole) // 2])
+    with pytest.raises(ValueError, match='is damaged'):
+        read_subnet(tmp_path / 'half.safetensors')
