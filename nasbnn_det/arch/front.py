@@ -3,7 +3,7 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, Sequence, Tuple, Union
 
 from ..files import replace_text
 from ..pretrained.catalog import SCHEME, locate, read_header
@@ -39,6 +39,11 @@ class Front:
     """
     entries: Tuple[FrontEntry, ...]
     info: Dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def pareto(self) -> Tuple[FrontEntry, ...]:
+        """The entries that no other one beats with as few OPs: the best of a bucket may be worse than a smaller one's."""
+        return pareto_optimal(self.entries)
 
     def best(self, max_ops_m: float = float('inf')) -> FrontEntry:
         """Best score within ``max_ops_m`` million OPs.
@@ -91,6 +96,15 @@ class Front:
             raise ValueError(f"'{path}' has an entry that is no architecture with OPs and a score ({error}); allowed is "
                              'the front.json that a search writes') from error
         return cls(entries, data.get('info', {}))
+
+
+def pareto_optimal(entries: Iterable[FrontEntry]) -> Tuple[FrontEntry, ...]:
+    """The entries that none with as few OPs reaches, ascending in OPs and in score."""
+    kept: List[FrontEntry] = []
+    for entry in sorted(entries, key=lambda e: (e.ops, -e.score)):
+        if not kept or entry.score > kept[-1].score:
+            kept.append(entry)
+    return tuple(kept)
 
 
 def load_arch(spec: Union[Arch, Dict[str, Any], str, os.PathLike]) -> Arch:

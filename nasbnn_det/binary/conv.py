@@ -60,6 +60,10 @@ class BinaryConv2d(nn.Conv2d):
             'standardized'.
         padding_mode (str): Only 'zeros'.
 
+    Attributes:
+        is_float (bool): Convolves the input itself with the latent weight, as a full-precision twin does, while a training
+            has not yet come to this layer; see ``nasbnn_det.ProgressiveBinarizationHook``. No part of its state.
+
     Raises:
         ValueError: If channels are not divisible by groups, an option has no binary meaning, or a state dict of another rule
             is loaded.
@@ -97,6 +101,7 @@ class BinaryConv2d(nn.Conv2d):
             raise ValueError("BinaryConv2d cannot be 'float'; nn.Conv2d is its full-precision counterpart")
         self.register_buffer('rule_json', encode(self.binarization.to_dict()))
         self.progress: Optional[float] = None
+        self.is_float = False
         self.sign = (CenteredRSign if self.binarization.shift == 'centered' else RSign)(in_channels, self.binarization)
         matrix = self.binarization.weights.matrix(kernel)
         self.transform = None if matrix is None else nn.Parameter(matrix)
@@ -124,7 +129,7 @@ class BinaryConv2d(nn.Conv2d):
             act (RPReLU, optional): Behind that. Defaults to None.
             shortcut (bool): Added between them. Defaults to False.
         """
-        if norm is not None and self.bias is not None:
+        if self.is_float or (norm is not None and self.bias is not None):
             return None
         geometry = Geometry(self.kernel_size, self.stride, self.dilation, self.groups)
         parts = [self.sign, *(part for part in (norm, act) if part is not None)]
@@ -137,6 +142,8 @@ class BinaryConv2d(nn.Conv2d):
         y = self.fused(x)
         if y is not None:
             return y
+        if self.is_float:
+            return super().forward(x)
         signs, scale = self.binarized()
         y = convolve_signs(self.sign(x), signs, scale, self.stride, self.padding, self.dilation, self.groups)
         return y if self.bias is None else y + self.bias.view(-1, 1, 1)

@@ -6,13 +6,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..arch import FrontEntry
+from ..arch import FrontEntry, pareto_optimal
 from ..files import replacing
 
 
 def plot_front(path: Union[str, os.PathLike], visited: Sequence[FrontEntry], front: Sequence[FrontEntry],
                metric: str) -> None:
-    """Draws score over OPs: all visited architectures, the front marked.
+    """Draws score over OPs: all visited architectures, the front and its Pareto-optimal part marked.
 
     Args:
         path: PNG file to write, atomically.
@@ -25,8 +25,12 @@ def plot_front(path: Union[str, os.PathLike], visited: Sequence[FrontEntry], fro
     axes = figure.add_subplot()
     axes.scatter([e.ops / 1e6 for e in visited], [e.score for e in visited], s=14, c='#9aa5b1', linewidths=0,
                  label=f'visited ({len(visited)})')
-    axes.plot([e.ops / 1e6 for e in front], [e.score for e in front], 'o-', color='#c0392b', ms=5, lw=1.2,
-              label=f'front, best per bucket ({len(front)})')
+    best = pareto_optimal(front)
+    axes.plot([e.ops / 1e6 for e in best], [e.score for e in best], 'o-', color='#c0392b', ms=5, lw=1.2,
+              label=f'Pareto-optimal ({len(best)})')
+    others = [e for e in front if e not in best]
+    axes.plot([e.ops / 1e6 for e in others], [e.score for e in others], 'o', color='#c0392b', ms=5, mfc='white',
+              label=f'best of its bucket, but beaten by fewer OPs ({len(others)})')
     axes.set_xlabel('OPs (million)')
     axes.set_ylabel(metric)
     axes.grid(alpha=0.3)
@@ -58,5 +62,26 @@ def plot_curves(path: Union[str, os.PathLike], curves: Dict[str, Dict[int, Seque
     axes.set_ylabel(metric)
     axes.set_ylim(bottom=0)
     axes.legend()
+    with replacing(path) as part:
+        figure.savefig(part, format='png')
+
+
+def plot_searches(path: Union[str, os.PathLike], curves: Dict[str, Sequence[float]], metric: str) -> None:
+    """Draws what searches had found after each candidate.
+
+    Args:
+        path: PNG file to write, atomically.
+        curves (dict): By name the value after each candidate.
+        metric (str): Name of the value.
+    """
+    figure = Figure(figsize=(7, 4.5), dpi=110, layout='constrained')
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for name, values in curves.items():
+        axes.plot(range(1, len(values) + 1), values, lw=1.4, label=name)
+    axes.set_xlabel('candidates evaluated')
+    axes.set_ylabel(metric)
+    axes.grid(alpha=0.3)
+    axes.legend(loc='lower right')
     with replacing(path) as part:
         figure.savefig(part, format='png')

@@ -168,3 +168,7 @@ def test_channels_for_a_neck(saved, front):
             arch_channels(arch, (1, index))
 
 
+def test_pareto_optimal_entries_rise(front):
+    assert front.pareto == tuple(front.entries[i] for i in (0, 1, 3))
+    same = FrontEntry(front.entries[1].arch, front.entries[1].ops, 10.0)
+    assert Front((same, *front.entries)).pareto == front.pareto

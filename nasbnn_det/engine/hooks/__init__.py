@@ -2,5 +2,6 @@
 from .binarization_progress import BinarizationProgressHook
 from .check_detector import CheckDetectorHook
 from .growing_images import GrowingImagesHook
+from .progressive_binarization import ProgressiveBinarizationHook
 
-__all__ = ['BinarizationProgressHook', 'CheckDetectorHook', 'GrowingImagesHook']
+__all__ = ['BinarizationProgressHook', 'CheckDetectorHook', 'GrowingImagesHook', 'ProgressiveBinarizationHook']
