@@ -90,6 +90,23 @@ def read_config(path: Union[str, os.PathLike], options: Optional[Dict[str, Any]]
     return cfg
 
 
+def shipped_config(name: str) -> Path:
+    """The file of a config of this project, in a checkout or in an installed package.
+
+    Args:
+        name (str): From the folder ``configs`` on, such as ``'detection/rtmdet/NAME.py'``.
+
+    Raises:
+        FileNotFoundError: If there is none of that name.
+    """
+    package = Path(__file__).resolve().parents[1]
+    found = [folder / 'configs' / name for folder in (package.parent, package / '.mim')
+             if (folder / 'configs' / name).is_file()]
+    if not found:
+        raise FileNotFoundError(f"there is no config '{name}' in this installation of nasbnn_det")
+    return found[0]
+
+
 def choose_work_dir(cfg: Config, work_dir: Optional[str] = None) -> None:
     """Sets the folder of a run: as told, else as the config says, else ``work_dirs/NAME`` after the config's file.
 
