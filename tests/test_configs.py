@@ -220,9 +220,7 @@ def test_the_shipped_architecture_lies_in_its_window():
     assert 55 <= count_ops(arch, (224, 224), 1000).ops / 1e6 <= 57
 
 
-# Of the large supernets, which differ in the data set alone, the fast tests train one.
-@pytest.mark.parametrize('path', [
-    pytest.param(c, marks=pytest.mark.slow) if 'imagefolder-224' in c else c for c in SUPERNETS])
+@pytest.mark.parametrize('path', SUPERNETS)
 def test_supernet_trains_and_is_validated(path, tiny_shapes, tmp_path):
     cfg = load(path, tiny_shapes, tmp_path)
     cfg.val_cfg.recalibration_batches = 2

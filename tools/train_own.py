@@ -64,8 +64,8 @@ def main() -> None:
     replace_text(file, config_text(own, base, args.size, batch, schedule))
     whole = schedule.epochs * schedule.steps * seconds / 60
     first_map = whole * schedule.val_interval / schedule.epochs
-    print(f'{schedule.epochs} epochs of {schedule.steps} steps at {seconds:.2f} s: about {whole:.0f} minutes on this machine, a '
-          f'first mAP after {first_map:.0f}; config: {file}, run: {out}', flush=True)
+    print(f'{schedule.epochs} epochs of {schedule.steps} steps at {seconds:.2f} s: about {whole:.0f} minutes on this '
+          f'machine, a first mAP after {first_map:.0f}; config: {file}, run: {out}', flush=True)
     if args.dry_run:
         return
     cfg = Config.fromfile(file)

@@ -1,6 +1,6 @@
 """A detector from a packed file alone: no config, no MMDetection."""
 import os
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 import numpy as np
 
@@ -52,30 +52,38 @@ class PackedDetector:
             raise ValueError(f"packed file '{path}' describes no detector: {error}") from error
         self.classes = tuple(classes)
 
-    def __call__(self, image: Union[np.ndarray, str, os.PathLike], score_thr: float = 0.0) -> Detections:
-        """Detects the objects in an image.
+    def __call__(self, image: Any, score_thr: float = 0.0) -> Any:
+        """Detects the objects in an image, or in each image of a list.
+
+        Boxes end at the image's border; one that lies wholly in what the image was padded with is left out. (MMDetection
+        clips to the padded image.)
 
         Args:
-            image: A file, or an array of BGR, uint8, shape (H, W, 3).
+            image: A file; an array of BGR, uint8, shape (H, W, 3); a Pillow image; or a list or tuple of them.
             score_thr (float): Lowest score returned. Defaults to 0, all that the file's own threshold leaves.
 
         Returns:
-            Detections: Boxes in pixels of the image, labels and scores, best first.
+            Detections | list[Detections]: Boxes in pixels of the image, labels and scores, best first.
 
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: If the image can't be read, has another form, or is too narrow or too low to be resized.
         """
+        if isinstance(image, (list, tuple)):
+            return [self(one, score_thr) for one in image]
         pixels = read_image(image)
         try:
             x, size, scale = self.preprocessing(pixels)
         except ValueError as error:
             raise error if pixels is image else ValueError(f"image '{image}': {error}") from error
         found, = self.network.detect(x, [size], [scale])
-        kept = found.scores >= score_thr
-        return Detections(*(part[kept] for part in found))
+        height, width = pixels.shape[:2]
+        boxes = found.boxes.minimum(found.boxes.new_tensor([width, height] * 2))
+        inside = (boxes[:, 2:] > boxes[:, :2]).all(1)
+        kept = inside & (found.scores >= score_thr)
+        return Detections(boxes[kept], found.labels[kept], found.scores[kept])
 
-    def draw(self, image: Union[np.ndarray, str, os.PathLike], found: Optional[Detections] = None,
+    def draw(self, image: Any, found: Optional[Detections] = None,
              score_thr: float = 0.3) -> np.ndarray:
         """Draws detections.
 

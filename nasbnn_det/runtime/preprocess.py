@@ -2,10 +2,11 @@
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from ..image_files import is_truncated
@@ -118,23 +119,29 @@ def _is_list(value: Any, kind: Any, length: int) -> bool:
         isinstance(v, kind) and not isinstance(v, bool) for v in value)
 
 
-def read_image(image: Union[np.ndarray, str, os.PathLike]) -> np.ndarray:
+def read_image(image: Any) -> np.ndarray:
     """An image as BGR, uint8, shape (H, W, 3).
 
     Args:
-        image: An array of that form, or a file.
+        image: An array of that form, a Pillow image, or a file.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If a file can't be read, or the array has another form.
+        ValueError: If a file can't be read, the array has another form, or it is none of these.
     """
     import cv2
+    if isinstance(image, Image.Image):
+        return np.ascontiguousarray(np.asarray(image.convert('RGB'))[..., ::-1])
+    if not isinstance(image, (np.ndarray, str, os.PathLike)):
+        raise ValueError('an image is a file, an array (H, W, 3) of uint8, BGR, or a Pillow image; this is of type '
+                         f'{type(image).__name__}')
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
             raise ValueError(f'an image is an array (H, W, 3) of uint8, BGR; this one is {image.shape} of {image.dtype}')
         return image
     if not Path(image).is_file():
-        raise FileNotFoundError(f"image '{image}' does not exist")
+        what = 'is a folder' if Path(image).is_dir() else 'does not exist'
+        raise FileNotFoundError(f"image '{image}' {what}; give a file of this machine")
     content = Path(image).read_bytes()
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
     if pixels is None or is_truncated(content):

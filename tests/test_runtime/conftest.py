@@ -26,3 +26,11 @@ def two_threads():
     torch.set_num_threads(2)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """Config, model and folder of a detector with numbers as after a training; checkpoint and packed file are there."""
+    pytest.importorskip('mmdet')
+    from packed_detector import make
+    return make(tmp_path_factory.mktemp('detector'))
