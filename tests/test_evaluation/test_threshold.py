@@ -45,7 +45,7 @@ def test_nothing_right_and_nothing_to_find():
 
 
 def test_one_box_an_object():
-    found = image((0, 0, 0, 0.5), (1, 0, 1, 0.9), (4, 0, 0, 0.8), (30, 0, 2, 0.1))
+    found = image((0, 0, 0, 0.5), (1, 0, 1, 0.9), (5, 0, 0, 0.8), (30, 0, 2, 0.1))
     # The second covers the first by 9 / 11; the third, by 6 / 14 of the second, stays.
     assert without_overlaps(found).tolist() == [1, 2, 3]
     assert without_overlaps(image()).tolist() == []
