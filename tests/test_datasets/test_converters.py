@@ -10,6 +10,7 @@ from detection_sources import (
     coco_content,
     convert,
     voc_xml,
+    write_coco_folders,
     write_data_yaml,
     write_image,
     write_labelme,
@@ -136,6 +137,12 @@ def test_a_heading_of_categories_goes_and_the_rest_stays(tmp_path):
     content['annotations'][0]['category_id'] = 0  # an object: no mere heading
     write_text(tmp_path / 'train' / '_annotations.coco.json', json.dumps(content))
     assert convert('coco', tmp_path).names == ('pets', *NAMES)
+
+
+def test_one_coco_file_is_enough(tmp_path):
+    root = write_coco_folders(tmp_path)
+    labelled = convert('coco', root / 'annotations' / 'instances_val.json')
+    assert {split: [image.path.name for image in images] for split, images in labelled.splits.items()} == dict(val=['c.jpg'])
 
 
 def test_masks_of_coco_files_stay(tmp_path):

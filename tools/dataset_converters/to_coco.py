@@ -13,6 +13,7 @@ from nasbnn_det.datasets.converters import (
     LabelledImage,
     LabelledSet,
     copy_images,
+    folder_of,
     read_voc,
     split_validation,
     write_coco,
@@ -71,14 +72,13 @@ def main() -> None:
     args = parse_args()
     if args.copy_to and args.data_root:
         raise ValueError('with --copy-to its folder is the data root; leave --data-root out')
-    folder = args.source.parent if args.source.is_file() else args.source
     if args.first_pixel is not None and args.format != 'voc':
         raise ValueError('--first-pixel is for voc only; the other formats say where their pixels begin')
     labelled = (READERS[args.format](args.source, args.classes) if args.format != 'voc' else
                 read_voc(args.source, args.classes, args.first_pixel))
     if args.val_fraction is not None:
         labelled = split_validation(labelled, args.val_fraction, args.seed)
-    data_root = args.copy_to or args.data_root or folder
+    data_root = args.copy_to or args.data_root or folder_of(args.source)
     if args.copy_to:
         labelled = copy_images(labelled, args.copy_to)
     paths = write_coco(labelled, data_root, args.out or data_root / 'annotations')

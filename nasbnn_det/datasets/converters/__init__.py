@@ -4,7 +4,7 @@ from typing import Callable, Dict, Sequence
 
 from .coco import read_coco
 from .copying import copy_images
-from .labelled import LabelledImage, LabelledSet
+from .labelled import LabelledImage, LabelledSet, folder_of
 from .labelme import read_labelme
 from .splitting import split_validation
 from .voc import read_voc
@@ -15,5 +15,6 @@ from .yolo import read_yolo
 READERS: Dict[str, Callable[[Path, Sequence[str]], LabelledSet]] = dict(
     yolo=read_yolo, voc=read_voc, coco=read_coco, labelme=read_labelme)
 
-__all__ = ['READERS', 'LabelledImage', 'LabelledSet', 'copy_images', 'read_coco', 'read_labelme', 'read_voc', 'read_yolo',
-           'split_validation', 'write_coco']
+__all__ = [
+    'READERS', 'LabelledImage', 'LabelledSet', 'copy_images', 'folder_of', 'read_coco', 'read_labelme', 'read_voc',
+    'read_yolo', 'split_validation', 'write_coco']

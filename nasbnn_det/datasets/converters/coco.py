@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from ..coco_schema import check_coco
-from .labelled import Box, LabelledImage, LabelledSet, Notes, checked_size, choose_names, inside, split_folders
+from .labelled import Box, LabelledImage, LabelledSet, Notes, checked_size, choose_names, folder_of, inside, split_folders
 from .writing import is_written_here
 
 _ROBOFLOW = '_annotations.coco.json'
@@ -30,10 +30,10 @@ def read_coco(source: Path, names: Sequence[str] = ()) -> LabelledSet:
         FileNotFoundError: If there is no such folder, or an image is missing.
         ValueError: If there is no COCO file, one is none, or an object's class is none of ``names``.
     """
-    root = source.parent if source.is_file() else source
+    root = folder_of(source)
     if not root.is_dir():
         raise FileNotFoundError(f"'{source}' is neither a folder nor a COCO file")
-    files = dict(train=source) if source.is_file() else _files(root)
+    files = {_named(source) or 'train': source} if source.is_file() else _files(root)
     if not files:
         raise ValueError(f"'{root}' has no COCO file: neither SPLIT/{_ROBOFLOW} nor annotations/*.json, result.json or "
                          'train.json; name one')

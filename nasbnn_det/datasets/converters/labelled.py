@@ -74,6 +74,13 @@ class LabelledSet:
     notes: Notes = field(default_factory=Notes)
 
 
+def folder_of(source: Path) -> Path:
+    """The folder of a set: the source itself, or that of a file of it, which may lie in ``annotations``."""
+    if not source.is_file():
+        return source
+    return source.parent.parent if source.parent.name == 'annotations' else source.parent
+
+
 def split_name(word: str) -> Optional[str]:
     """``train``, ``val`` or ``test`` if a folder or file of this name holds that split."""
     return next((split for split, words in _SPLITS.items() if word.lower() in words), None)

@@ -4,7 +4,18 @@ import os
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from .labelled import Box, LabelledImage, LabelledSet, Notes, find_images, image_size, inside, is_image, split_folders
+from .labelled import (
+    Box,
+    LabelledImage,
+    LabelledSet,
+    Notes,
+    find_images,
+    folder_of,
+    image_size,
+    inside,
+    is_image,
+    split_folders,
+)
 
 _NAME_FILES = ('classes.txt', 'obj.names', '_darknet.labels', 'labels/classes.txt', 'train/_darknet.labels')
 # More than this many widths of the image: those are pixels.
@@ -39,7 +50,7 @@ def read_yolo(source: Path, names: Sequence[str] = ()) -> LabelledSet:
     """
     source = Path(os.path.normpath(source))
     yaml_file = source if source.is_file() else _find_yaml(source)
-    root = source.parent if source.is_file() else source
+    root = folder_of(source)
     data = {} if yaml_file is None else _read_yaml(yaml_file)
     notes = Notes()
     names = tuple(names) or _names(data, yaml_file, root)
