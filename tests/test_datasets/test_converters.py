@@ -201,6 +201,14 @@ def test_images_are_copied_when_asked_and_never_over_others(tmp_path, run_tool):
     assert (copy / 'val' / 'c.jpg').read_bytes() == b'mine'
 
 
+def test_images_are_not_copied_into_the_source(tmp_path, run_tool):
+    root = write_data_yaml(tmp_path / 'set')
+    for folder in (root, root / 'copy'):
+        done = run_tool(TOOL, 'yolo', root, '--copy-to', folder)
+        assert done.returncode == 1 and "in the source's folder" in done.stderr, done.stderr
+    assert not (root / 'annotations').exists() and not (root / 'copy').exists()
+
+
 def test_images_outside_of_the_data_root_are_named(tmp_path):
     labelled = convert('yolo', write_data_yaml(tmp_path / 'set'))
     with pytest.raises(ValueError, match='is not below the folder'):

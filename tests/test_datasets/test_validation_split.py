@@ -40,6 +40,16 @@ def test_a_class_of_one_image_is_trained_on_and_classes_that_share_images_are_on
         assert names == dict(train={'x', 'y', 'z', 'single'}, val={'x', 'y', 'z'})
 
 
+def test_few_images_are_split_too(tmp_path):
+    for classes, in_both in (((['x', 'y'], ['x', 'z']), {'x'}), ((['x'], ['y', 'z']), set())):
+        images = {tmp_path / f'{i}.jpg': names for i, names in enumerate(classes)}
+        for seed in range(5):
+            split = split_validation(made_set(images), 0.1, seed).splits
+            names = {side: {box.name for image in images for box in image.boxes} for side, images in split.items()}
+            assert names['train'] & names['val'] == in_both and len(split['train']) == len(split['val']) == 1
+    assert names == dict(train={'y', 'z'}, val={'x'})
+
+
 def test_copies_of_one_image_stay_together(tmp_path):
     classes = {tmp_path / f'{i}_jpg.rf.{copy}{copy}.jpg': ['x'] for i in range(10) for copy in 'abc'}
     split = split_validation(made_set(classes), 0.3).splits

@@ -1,5 +1,6 @@
 """Training on very small sets: images without objects, rare classes, one class, fewer images than a batch."""
 import json
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from mmengine.config import Config  # noqa: E402
 from nasbnn_det.registry import DATASETS  # noqa: E402
 from nasbnn_det.visualization.run_log import read_run  # noqa: E402
 
+ROOT = Path(__file__).resolve().parents[2]
 DETECTOR = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-8e_shapes-128.py'
 PHOTOGRAPHS = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb4-60e_coco-tiny-320.py'
 
@@ -131,3 +133,24 @@ def test_nothing_left_of_the_set_is_told_in_one_line(shapes, tmp_path, run_tool)
     assert done.returncode == 1 and len(errors) == 1, done.stderr
     assert 'the training set has 50 images, which are less than a batch of 64' in errors[0]
     assert not log.train
+
+
+@pytest.mark.slow
+def test_early_stopping_keeps_the_best_checkpoint(shapes, tmp_path, run_tool):
+    config = tmp_path / 'mine.py'
+    config.write_text(f"""
+_base_ = '{ROOT / DETECTOR}'
+train_cfg = dict(max_epochs=9, val_interval=1)
+train_dataloader = dict(num_workers=0)
+val_dataloader = dict(num_workers=0)
+default_hooks = dict(checkpoint=dict(save_best='coco/bbox_mAP'))
+custom_hooks = [*_base_.custom_hooks,
+                dict(type='EarlyStoppingHook', monitor='coco/bbox_mAP', min_delta=2, patience=2)]
+""")
+    done = run_tool('tools/train.py', config, '--work-dir', tmp_path / 'work', '--data-root', shapes)
+    assert done.returncode == 0, done.stderr
+    scores = read_run(tmp_path / 'work').curve('coco/bbox_mAP')
+    # No mAP is two above the first, and two validations are waited for.
+    assert list(scores) == [1, 2, 3]
+    best = max(scores, key=lambda epoch: scores[epoch])
+    assert (tmp_path / 'work' / f'best_coco_bbox_mAP_epoch_{best}.pth').is_file()

@@ -72,6 +72,9 @@ def main() -> None:
     args = parse_args()
     if args.copy_to and args.data_root:
         raise ValueError('with --copy-to its folder is the data root; leave --data-root out')
+    if args.copy_to and folder_of(args.source).resolve() in (args.copy_to.resolve(), *args.copy_to.resolve().parents):
+        raise ValueError(f"--copy-to '{args.copy_to}' is in the source's folder, where the next run would take it for more "
+                         'images; name one outside')
     if args.first_pixel is not None and args.format != 'voc':
         raise ValueError('--first-pixel is for voc only; the other formats say where their pixels begin')
     labelled = (READERS[args.format](args.source, args.classes) if args.format != 'voc' else

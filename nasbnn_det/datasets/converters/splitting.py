@@ -76,7 +76,10 @@ def _choose(groups: List[_Group], fraction: float, rng: np.random.Generator) -> 
             if need_val[name] > 0 and (len(to_val) < need_all or not _has(name, to_val, groups)):
                 to_val.add(number)
                 need_val.subtract(groups[number].classes)
-    return _mended(to_val, groups, count)
+    to_val = _mended(to_val, groups, count)
+    if not to_val:  # each class is in one group only: the one that costs training the fewest classes
+        to_val = {min(rng.permutation(len(groups)).tolist(), key=lambda number: len(groups[number].classes - {_NOTHING}))}
+    return to_val
 
 
 def _mended(to_val: Set[int], groups: List[_Group], count: CounterType[str]) -> Set[int]:
