@@ -43,3 +43,15 @@ def test_a_seed_that_another_process_trains_is_left_to_it(tmp_path, run_tool):
     assert json.loads(done.stdout.splitlines()[-1])['runs/mean'] == 0.5
     assert alone.returncode == 1 and 'no training of the seeds [0] is finished yet' in alone.stderr
     assert not (tmp_path / 'seed0').exists()
+
+
+@pytest.mark.slow
+def test_a_detector_is_scored_by_its_map_and_a_wrong_score_is_named(tiny_shapes, tmp_path, run_tool):
+    options = [f'{name}_dataloader.{key}' for name in ('train', 'val')
+               for key in (f'dataset.data_root={tiny_shapes}/', 'num_workers=0')]
+    args = [DETECTOR, '--seeds', 3, '--shape', 64, 64, '--work-dir', tmp_path]
+    wrong = run_tool(TOOL, *args, '--score', 'accuracy/top1', '--cfg-options', *options, 'train_cfg.max_epochs=1')
+    assert wrong.returncode == 1 and "gives no 'accuracy/top1', but coco/bbox_mAP" in wrong.stderr
+    done = run_tool(TOOL, *args, '--cfg-options', *options, 'train_cfg.max_epochs=1')
+    assert done.returncode == 0, done.stderr
+    assert 0 <= json.loads((tmp_path / 'runs.jsonl').read_text())['score'] < 0.5

@@ -21,7 +21,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='train config file path')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='a training each')
-    parser.add_argument('--score', default='accuracy/top1', help='metric')
+    parser.add_argument('--score', help='metric; default: coco/bbox_mAP of a detector, else accuracy/top1')
     parser.add_argument('--shape', type=int, nargs=2, help=SHAPE_HELP)
     parser.add_argument(
         '--work-dir', default='work_dirs/repeat_training', help='folder of the trainings and of runs.jsonl')
@@ -52,11 +52,15 @@ def train(args: argparse.Namespace, seed: int) -> dict:
     start = time.time()
     runner.train()
     seconds = time.time() - start
-    score = float(runner.val_loop.run()[args.score])
+    metrics = runner.val_loop.run()
+    name = args.score or ('coco/bbox_mAP' if cfg.get('default_scope') == 'mmdet' else 'accuracy/top1')
+    if name not in metrics:
+        raise ValueError(f"the validation gives no '{name}', but {', '.join(metrics) or 'nothing at all'}; name one by "
+                         '--score')
     ops = total(count_model_ops(runner.model, shape))
     params = count_params(runner.model)
-    return dict(seed=seed, score=score, seconds=round(seconds), ops=ops.ops, bops=ops.bops, params=params.total,
-                bytes=params.bytes)
+    return dict(seed=seed, score=float(metrics[name]), seconds=round(seconds), ops=ops.ops, bops=ops.bops,
+                params=params.total, bytes=params.bytes)
 
 
 def main() -> None:
