@@ -22,6 +22,28 @@ def replacing(path: Union[str, os.PathLike]) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+@contextmanager
+def locked(path: Union[str, os.PathLike], wait: bool = True) -> Iterator[bool]:
+    """Holds other processes off that ask for the same lock; a process that dies lets go.
+
+    Args:
+        path: The lock's own file, which is made and stays.
+        wait (bool): Waits for whoever has it. Defaults to True.
+
+    Yields:
+        bool: Whether this process has the lock; always, if it waits.
+    """
+    import fcntl  # not on every system
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with open(path, 'w') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
 def replace_text(path: Union[str, os.PathLike], text: str) -> None:
     """Writes a text file, UTF-8, at once."""
     with replacing(path) as part:

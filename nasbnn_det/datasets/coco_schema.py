@@ -98,7 +98,23 @@ def read_coco_file(path: _Path, name: str = '') -> Dict[str, Any]:
         ValueError: If the file is no JSON, or no COCO detection file.
     """
     where = f"annotation file '{name or os.fspath(path)}'"
-    content = _read_json(path, where)
+    return check_coco(_read_json(path, where), name or os.fspath(path))
+
+
+def check_coco(content: Any, name: str) -> Dict[str, Any]:
+    """What :func:`read_coco_file` does with a file's content.
+
+    Args:
+        content: What the JSON says; changed in place where something is put right.
+        name (str): What messages call the file.
+
+    Returns:
+        dict: The content.
+
+    Raises:
+        ValueError: If it is no COCO detection set.
+    """
+    where = f"annotation file '{name}'"
     if not isinstance(content, dict):
         raise ValueError(f'{where} holds no COCO detection set: it must be a JSON object with the keys '
                          f"{_listed(_FIELDS)}, not {_shown(content)}.")

@@ -1,5 +1,6 @@
 """Pictures of a search, and of trainings."""
 import os
+import statistics
 from typing import Dict, Sequence, Union
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -39,29 +40,33 @@ def plot_front(path: Union[str, os.PathLike], visited: Sequence[FrontEntry], fro
         figure.savefig(part, format='png')
 
 
-def plot_curves(path: Union[str, os.PathLike], curves: Dict[str, Dict[int, Sequence[float]]], metric: str) -> None:
-    """Draws a metric over the epochs of several trainings.
+def plot_curves(path: Union[str, os.PathLike], curves: Dict[str, Dict[str, Dict[int, Sequence[float]]]],
+                unit: str = 'epoch') -> None:
+    """Draws metrics and losses over the epochs of several trainings, a panel each.
 
     Args:
         path: PNG file to write, atomically.
-        curves (dict): By name the values of all seeds at each epoch; more than one are drawn as their mean between the
-            lowest and the highest.
-        metric (str): Name of the metric.
+        curves (dict): By quantity and by name of a training the values of all seeds at each epoch; more than one are drawn
+            as their mean, in a band of their standard deviation.
+        unit (str): What is counted along the horizontal axis. Defaults to 'epoch'.
     """
-    figure = Figure(figsize=(7, 4.5), dpi=110, layout='constrained')
+    figure = Figure(figsize=(7, 4.5 * len(curves)), dpi=110, layout='constrained')
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    for name, values in curves.items():
-        epochs = sorted(values)
-        means = [sum(values[e]) / len(values[e]) for e in epochs]
-        line, = axes.plot(epochs, means, 'o-', ms=4, lw=1.2, label=name)
-        axes.vlines(epochs, [min(values[e]) for e in epochs], [max(values[e]) for e in epochs], color=line.get_color(),
-                    alpha=0.6, linewidth=1.2)
-    axes.set_xlabel('epoch')
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set_ylabel(metric)
-    axes.set_ylim(bottom=0)
-    axes.legend()
+    for axes, (quantity, trainings) in zip(figure.subplots(len(curves), squeeze=False)[:, 0], curves.items()):
+        for name, values in trainings.items():
+            epochs = sorted(values)
+            means = [statistics.mean(values[e]) for e in epochs]
+            line, = axes.plot(epochs, means, 'o-', ms=4, lw=1.2, label=name)
+            spread = [statistics.stdev(values[e]) if len(values[e]) > 1 else 0.0 for e in epochs]
+            if any(spread):
+                axes.fill_between(epochs, [m - s for m, s in zip(means, spread)], [m + s for m, s in zip(means, spread)],
+                                  color=line.get_color(), alpha=0.2, linewidth=0)
+        axes.set_xlabel(unit)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.set_ylabel(quantity)
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
     with replacing(path) as part:
         figure.savefig(part, format='png')
 
