@@ -15,6 +15,7 @@ from nasbnn_det.cli import (
     run_tool,
     start_processes,
 )
+from nasbnn_det.engine.start_checks import check_training
 from nasbnn_det.evaluation.top_k import check_top_k
 from nasbnn_det.models.detector_checks import check_conv_cfg
 
@@ -66,7 +67,9 @@ def main() -> None:
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     check_conv_cfg(cfg.get('model', {}))
     check_top_k(cfg)
-    Runner.from_cfg(cfg).train()
+    runner = Runner.from_cfg(cfg)
+    check_training(runner)
+    runner.train()
 
 
 if __name__ == '__main__':

@@ -114,8 +114,13 @@ class FastCocoMetric(CocoMetric):
         self._match_classes()
 
     def _match_classes(self) -> None:
-        if self._coco_api is not None and self.dataset_meta is not None:
-            self.cat_ids = list(self._coco_api.match_classes(self.dataset_meta['classes']))
+        if self._coco_api is None or self.dataset_meta is None:
+            return
+        self.cat_ids = list(self._coco_api.match_classes(self.dataset_meta['classes']))
+        wanted, annotations = set(self.cat_ids), self._coco_api.dataset['annotations']
+        if not self.format_only and not any(a['category_id'] in wanted and not a.get('iscrowd') for a in annotations):
+            raise ValueError(f"annotation file '{self._coco_api.name}' has no object of the classes "
+                             f"{tuple(self.dataset_meta['classes'])}, so nothing can be scored")
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keeps what :meth:`compute_metrics` needs of a batch.

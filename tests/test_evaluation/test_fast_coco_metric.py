@@ -207,6 +207,17 @@ def test_without_annotations_results_are_written_and_nothing_scored(annotations,
         FastCocoMetric(ann_file=str(file))
 
 
+@pytest.mark.parametrize('crowd, classes', [(0, ('bird', )), (1, ('dog', 'bird'))])
+def test_classes_without_an_object_are_not_scored(crowd, classes, tmp_path):
+    dog = dict(id=1, image_id=1, category_id=2, bbox=[20, 10, 25, 25], area=625, iscrowd=crowd)
+    file, found = one_dog(tmp_path, (2, 7), annotations=[dog])
+    metric = FastCocoMetric(ann_file=str(file))
+    with pytest.raises(ValueError, match=f"no object of the classes .*{classes[0]}.* so nothing can be scored"):
+        metric.dataset_meta = dict(classes=classes)
+    if not crowd:
+        assert numbers_of(FastCocoMetric, file, found(['dog', 'bird']), ('dog', 'bird'))['bbox_mAP'] == 1
+
+
 def test_numbers_are_what_their_names_say(written):
     file, results, classes = written(12, 150, 3, 1)
     plain = numbers_of(FastCocoMetric, file, results, classes, metric=['bbox', 'proposal'])

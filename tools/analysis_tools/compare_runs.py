@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Dict, List
 
 from nasbnn_det.cli import run_tool
-from nasbnn_det.files import replace_text
+from nasbnn_det.files import read_log, replace_text, result_file
 from nasbnn_det.visualization.plots import plot_curves
 
 
@@ -22,11 +22,7 @@ def read_curve(folder: Path, metric: str) -> Dict[int, float]:
     """The metric by epoch; what a resumed training did again counts."""
     curve: Dict[int, float] = {}
     for path in sorted(folder.glob('*/vis_data/scalars.json')):
-        for line in path.read_text(encoding='utf-8').splitlines():
-            try:
-                row = json.loads(line)
-            except ValueError:  # what a killed training was writing
-                continue
+        for row in read_log(path):
             if metric in row:
                 curve[int(row['step'])] = row[metric]
     if not curve:
@@ -42,6 +38,7 @@ def shown(values: List[float]) -> str:
 
 def main() -> None:
     args = parse_args()
+    result_path = result_file(args.work_dir)
     curves: Dict[str, List[Dict[int, float]]] = {}
     for run in args.runs:
         name, separator, folder = run.partition('=')
@@ -65,7 +62,7 @@ def main() -> None:
         name: {epoch: [curve[epoch] for curve in runs] for epoch in common[name]} for name, runs in curves.items()
     }, args.metric)
     metrics = {name: statistics.mean(values) for name, values in last.items()}
-    replace_text(work_dir / 'result.json', json.dumps(dict(
+    replace_text(result_path, json.dumps(dict(
         metrics=metrics, runs=last, files=[f'{work_dir.name}/curves.md', f'{work_dir.name}/curves.png'])))
     print(table)
 

@@ -5,6 +5,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
+from ...datasets.class_names import check_same_places, class_names
 from ...models.detector_checks import check_binarized, check_classes, check_levels
 from ...registry import HOOKS
 
@@ -35,10 +36,13 @@ class CheckDetectorHook(Hook):
         """Checks the data for training and validation.
 
         Raises:
-            ValueError: If they do not fit the model.
+            ValueError: If they do not fit the model or each other.
         """
         _check_data(runner, runner.train_loop)
         _check_data(runner, runner.val_loop)
+        if runner.val_loop is not None:
+            names = [class_names(loop.dataloader.dataset.metainfo) for loop in (runner.train_loop, runner.val_loop)]
+            check_same_places(*names, 'the training set', 'the validation set')
 
     def before_val(self, runner: Runner) -> None:
         """Checks the data for a validation without training; after :meth:`before_train` nothing is left to do."""
