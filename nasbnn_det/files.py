@@ -32,9 +32,9 @@ def replacing(path: Union[str, os.PathLike]) -> Iterator[Path]:
 
 
 def replace_text(path: Union[str, os.PathLike], text: str) -> None:
-    """Writes a text file, UTF-8, at once."""
+    """Writes a text file, UTF-8, at once; bytes of a command line that no locale explained are written as they came."""
     with replacing(path) as part:
-        part.write_text(text, encoding='utf-8')
+        part.write_text(text, encoding='utf-8', errors='surrogateescape')
 
 
 def result_file(folder: Union[str, os.PathLike]) -> Path:

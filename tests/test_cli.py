@@ -1,6 +1,9 @@
 """What the command line tools share: reading settings, one folder for all data, how they end."""
 import argparse
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -35,6 +38,15 @@ def test_values_without_blanks_are_read_as_mmengine_reads_them(value):
     ('(1, 2.5)', (1, 2.5)), ('a=b c', 'a=b c'), ('', ''), ('(3,)', (3, ))])
 def test_blanks_are_kept(text, value):
     assert read(f'key={text}', 'more=1') == dict(key=value, more=1)
+
+
+@pytest.mark.parametrize('name', ['a,b', '[a]', 'a, (b)', 'plain'])
+def test_paths_are_kept_whole(name, tmp_path):
+    folder = tmp_path / name
+    folder.mkdir()
+    for path in (folder, folder / 'new.json', folder / 'front.json#57', f'{folder}/'):
+        assert read(f'key={path}') == dict(key=str(path))
+    assert read(f'key={tmp_path}/a,{tmp_path}/c') == dict(key=[f'{tmp_path}/a', f'{tmp_path}/c'])
 
 
 def test_no_setting_is_said(capsys):
@@ -198,3 +210,9 @@ def test_an_unknown_type_and_an_empty_folder_are_said(tmp_path, capsys):
             run_tool(build)
         said = capsys.readouterr().err
         assert said.startswith('error: ') and words in said and 'Traceback' not in said
+
+
+def test_letters_that_a_terminal_lacks_end_no_run(tmp_path):
+    code = "from nasbnn_det.cli import run_tool; run_tool(lambda: print('猫'))"
+    done = subprocess.run([sys.executable, '-c', code], env={**os.environ, 'PYTHONIOENCODING': 'latin-1'}, capture_output=True)
+    assert done.returncode == 0 and done.stdout.split() == [rb'\u732b'], done.stderr

@@ -32,6 +32,11 @@ def test_files_beside_it_are_left_and_modes_are_the_users(tmp_path):
     assert (tmp_path / 'a.json').stat().st_mode & 0o777 == 0o640
 
 
+def test_bytes_of_a_command_line_come_out_as_they_went_in(tmp_path):
+    replace_text(tmp_path / 'a.json', b'\xc3\xbc'.decode('ascii', 'surrogateescape'))
+    assert (tmp_path / 'a.json').read_text(encoding='utf-8') == 'ü'
+
+
 def test_a_folder_in_the_place_of_a_file_is_named(tmp_path):
     with pytest.raises(ValueError, match=f"'{tmp_path}' is a folder; name a file"):
         replace_text(tmp_path, 'text')

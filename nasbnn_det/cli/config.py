@@ -13,7 +13,8 @@ class ConfigOptions(argparse.Action):
     """Reads ``KEY=VALUE ...`` into a dict, as MMEngine's ``DictAction`` does, but keeps the blanks of a value.
 
     A value is an integer, a float, True, False, None or a text; with commas or brackets, a list or (in parentheses) a
-    tuple of them.
+    tuple of them. The name of something that is there, or of something new in a folder that is, is a text whatever letters
+    it has.
     """
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
@@ -29,11 +30,20 @@ class ConfigOptions(argparse.Action):
 
 def _read_value(text: str) -> Any:
     text = text.strip().strip('\'"')
+    if _is_path(text):
+        return text
     if text[:1] + text[-1:] in ('()', '[]'):
         values = [_read_value(part) for part in _split(text[1:-1])]
         return tuple(values) if text[0] == '(' else values
     parts = _split(text)
     return [_read_value(part) for part in parts] if len(parts) > 1 else _read_scalar(text)
+
+
+def _is_path(text: str) -> bool:
+    """Whether a text with a comma or brackets names something."""
+    special, folder = set(',()[]'), os.path.dirname(text)
+    return bool(folder and special & set(text)) and (
+        os.path.exists(text) or bool(special & set(folder)) and os.path.isdir(folder))
 
 
 def _split(text: str) -> List[str]:

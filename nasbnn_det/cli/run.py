@@ -1,5 +1,6 @@
 """How the command line tools end: bad input in one sentence, anything else with its traceback."""
 import errno
+import io
 import re
 import sys
 from pathlib import Path
@@ -25,6 +26,8 @@ def run_tool(main: Callable[[], None]) -> None:
     Args:
         main (Callable): The tool.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors='backslashreplace')  # a terminal without a letter of a class's name ends no run
     try:
         main()
         end_processes()
