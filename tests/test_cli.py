@@ -214,5 +214,6 @@ def test_an_unknown_type_and_an_empty_folder_are_said(tmp_path, capsys):
 
 def test_letters_that_a_terminal_lacks_end_no_run(tmp_path):
     code = "from nasbnn_det.cli import run_tool; run_tool(lambda: print('猫'))"
-    done = subprocess.run([sys.executable, '-c', code], env={**os.environ, 'PYTHONIOENCODING': 'latin-1'}, capture_output=True)
+    environment = {**os.environ, 'PYTHONIOENCODING': 'latin-1'}
+    done = subprocess.run([sys.executable, '-c', code], env=environment, capture_output=True)
     assert done.returncode == 0 and done.stdout.split() == [rb'\u732b'], done.stderr
