@@ -1,6 +1,7 @@
 """Evaluates a checkpoint, or a packed file, with a config's test loop; the arguments are MMDetection's."""
 import argparse
 import json
+import math
 import os
 
 from mmengine.config import Config, ConfigDict
@@ -93,9 +94,11 @@ def main() -> None:
     else:
         packed.apply_to(model)
         classes = class_names(packed.info)
-    check_same_places(classes, class_names(runner.test_loop.dataloader.dataset.metainfo), args.checkpoint, 'the test set')
+    check_same_places(classes, class_names(getattr(runner.test_loop.dataloader.dataset, 'metainfo', None)),
+                      args.checkpoint, 'the test set')
     metrics = runner.test()
-    result = dict(metrics={key: float(value) for key, value in metrics.items()})
+    # A class without an object has no number, and JSON no word for that.
+    result = dict(metrics={key: float(value) for key, value in metrics.items() if not math.isnan(value)})
     if is_main_process():
         replace_text(result_path, json.dumps(result, indent=1))
 

@@ -22,7 +22,8 @@ def check_training(runner: Runner) -> None:
     """
     loader = runner.train_loop.dataloader
     if not len(loader):
-        raise ValueError(f'the {len(loader.dataset)} training images make no batch of {loader.batch_size}; set a smaller '
+        size = loader.batch_sampler.batch_size
+        raise ValueError(f'the {len(loader.dataset)} training images make no batch of {size}; set a smaller '
                          'train_dataloader.batch_size, or drop_last=False')
     validation = runner.val_loop.dataloader.dataset if runner.val_loop is not None else None
     check_labels(runner.cfg.get('model') or {}, loader.dataset, validation)

@@ -1,4 +1,6 @@
 """What a training compares before its first step: classes, batches, the checkpoint that it begins from."""
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -76,6 +78,16 @@ def checkpoint(tiny_shapes, tmp_path_factory, run_tool):
     done = run_tool('tools/train.py', DETECTOR, '--work-dir', folder, *options(tiny_shapes))
     assert done.returncode == 0, done.stderr
     return folder / 'epoch_1.pth'
+
+
+def test_the_file_of_an_evaluator_is_compared_before_the_training(tiny_shapes, tmp_path, run_tool):
+    file = tmp_path / 'other.json'
+    content = json.loads((tiny_shapes / 'annotations' / 'instances_val.json').read_text())
+    content['images'][0]['file_name'] = 'other.jpg'
+    file.write_text(json.dumps(content))
+    done = run_tool('tools/train.py', DETECTOR, '--work-dir', tmp_path / 'run', *options(tiny_shapes),
+                    f'val_evaluator.ann_file={file}')
+    assert "'000000.jpg' and 'other.jpg' in the data set's" in refused(done) and 'Epoch(train)' not in done.stdout
 
 
 def test_a_checkpoint_that_can_not_be_read(checkpoint, tiny_shapes, tmp_path, run_tool):

@@ -11,6 +11,7 @@ pytest.importorskip('mmdet')
 
 from mmdet.datasets.api_wrappers import COCO  # noqa: E402
 from mmdet.evaluation import CocoMetric  # noqa: E402
+from mmengine.logging import MMLogger  # noqa: E402
 from pycocotools import mask  # noqa: E402
 from pycocotools.cocoeval import COCOeval  # noqa: E402
 
@@ -274,6 +275,30 @@ def test_results_of_other_images_than_the_files(change, words, written):
     change(results)
     with pytest.raises(ValueError, match=words):
         numbers_of(FastCocoMetric, file, results, classes)
+
+
+def test_a_data_set_and_its_evaluator_name_the_same_images(written, tmp_path, caplog):
+    file, _, _ = written(3, 5, 2)
+    ids = list(read_annotations(str(file)).imgs)
+    metric = FastCocoMetric(ann_file=str(file))
+
+    def other(change):
+        content = json.loads(file.read_text())
+        change(content)
+        (tmp_path / 'other.json').write_text(json.dumps(content))
+        return read_annotations(str(tmp_path / 'other.json'))
+
+    metric.check_data(read_annotations(str(file)), ids)
+    with pytest.raises(ValueError, match=f'1 of the 3 images of the annotation file have no results.* image {ids[-1]}'):
+        metric.check_data(other(lambda content: content.update(info='a copy')), ids[:-1])
+    with pytest.raises(ValueError, match='image 77 has results, but the annotation file does not have it'):
+        metric.check_data(other(lambda content: content['images'][0].update(id=77) or content.update(annotations=[])),
+                          [77, *ids[1:]])
+    with pytest.raises(ValueError, match=f"image {ids[1]} is 'b.jpg' and '.*' in the data set's '.*other.json' and"):
+        metric.check_data(other(lambda content: content['images'][1].update(file_name='b.jpg')), ids)
+    MMLogger.get_instance('other annotations').addHandler(caplog.handler)
+    metric.check_data(other(lambda content: content['annotations'].pop()), ids)
+    assert 'the same images and other annotations' in caplog.text
 
 
 def test_no_ground_truth_is_said_at_the_first_batch():

@@ -15,8 +15,9 @@ class CheckDetectorHook(Hook):
     """Refuses a detector whose parts do not fit each other or the data, in one sentence, before time is spent.
 
     Checked are the classes of every head against those of the data sets, the levels of the backbone against the neck's
-    and the neck's against the head's, and that what a ``conv_cfg`` wants binary is. A :class:`FastCocoMetric` without an
-    ``ann_file`` gets the annotations of the data set it evaluates.
+    and the neck's against the head's, and that what a ``conv_cfg`` wants binary is; labels of training against those of
+    validation. A :class:`FastCocoMetric` without an ``ann_file`` gets the annotations of the data set it evaluates; the
+    images of its own file are compared with the data set's.
     """
 
     priority = 'VERY_HIGH'
@@ -72,9 +73,13 @@ def _check_data(runner: Runner, loop: Optional[BaseLoop]) -> None:
     dataset = loop.dataloader.dataset
     check_classes(model, dataset.metainfo.get('classes', ()))
     annotations = getattr(dataset, 'annotations', None)
-    for metric in _metrics(loop):
-        if annotations is not None and not getattr(metric, 'has_annotations', True):
-            ids = [dataset.get_data_info(i)['img_id'] for i in range(len(dataset))]
+    # Of FastCocoMetric, which is imported where MMDetection is.
+    metrics = [metric for metric in _metrics(loop) if annotations is not None and hasattr(metric, 'use_annotations')]
+    ids = [dataset.get_data_info(i)['img_id'] for i in range(len(dataset))] if metrics else []
+    for metric in metrics:
+        if metric.has_annotations:
+            metric.check_data(annotations, ids)
+        else:
             metric.use_annotations(annotations, ids)
 
 
