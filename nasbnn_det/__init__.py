@@ -6,8 +6,10 @@ MMEngine's registries, so that ``custom_imports = dict(imports=['nasbnn_det'])``
 """
 import warnings
 
+from .nameless_user import choose_cache_folder
 from .version import __version__
 
+choose_cache_folder()
 try:
     import mmengine  # noqa: F401
 except Exception as error:  # where it is there and fails, as without a home folder, the packed runtime still works

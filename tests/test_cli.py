@@ -1,6 +1,9 @@
 """What the command line tools share: reading settings, one folder for all data, how they end."""
 import argparse
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -35,6 +38,15 @@ def test_values_without_blanks_are_read_as_mmengine_reads_them(value):
     ('(1, 2.5)', (1, 2.5)), ('a=b c', 'a=b c'), ('', ''), ('(3,)', (3, ))])
 def test_blanks_are_kept(text, value):
     assert read(f'key={text}', 'more=1') == dict(key=value, more=1)
+
+
+@pytest.mark.parametrize('name', ['a,b', '[a]', 'a, (b)', 'plain'])
+def test_paths_are_kept_whole(name, tmp_path):
+    folder = tmp_path / name
+    folder.mkdir()
+    for path in (folder, folder / 'new.json', folder / 'front.json#57', f'{folder}/'):
+        assert read(f'key={path}') == dict(key=str(path))
+    assert read(f'key={tmp_path}/a,{tmp_path}/c') == dict(key=[f'{tmp_path}/a', f'{tmp_path}/c'])
 
 
 def test_no_setting_is_said(capsys):
@@ -108,7 +120,10 @@ def load(error, workers=1):
 @pytest.mark.parametrize('workers', [0, 1])
 @pytest.mark.parametrize('error, words', [
     ('ours', 'val_evaluator.topk is 5, but there are 2 classes'), (FileNotFoundError('image x does not exist'), 'image x'),
-    (PermissionError(13, 'Permission denied', 'x y.jpg'), 'Permission denied')], ids=str)
+    (PermissionError(13, 'Permission denied', 'x y.jpg'), 'Permission denied'),
+    (FileExistsError(17, 'Is there', 'work'), 'Is there'),
+    (OSError(28, 'No space left on device'), 'No space left'), (OSError(30, 'Read-only file system', 'a'), 'Read-only'),
+    ], ids=str)
 def test_bad_input_met_by_a_worker_is_one_sentence(error, words, workers, capsys):
     with pytest.raises(SystemExit) as end:
         run_tool(lambda: load(error, workers))
@@ -118,7 +133,8 @@ def test_bad_input_met_by_a_worker_is_one_sentence(error, words, workers, capsys
 
 
 @pytest.mark.parametrize('workers', [0, 1])
-@pytest.mark.parametrize('error', [ValueError('of another library'), KeyError('key'), RuntimeError('a fault')], ids=str)
+@pytest.mark.parametrize('error', [ValueError('of another library'), KeyError('key'), RuntimeError('a fault'),
+                                   OSError('of another library'), OSError()], ids=repr)
 def test_faults_keep_their_traceback(error, workers):
     with pytest.raises(type(error)):
         run_tool(lambda: load(error, workers))
@@ -135,17 +151,69 @@ def test_top_k(model, topk, fits):
             check_top_k(cfg)
 
 
+@pytest.mark.parametrize('text, words', [
+    ('x = (\n', 'SyntaxError'), ('x = y\n', "name 'y' is not defined"), ("_base_ = 3\n", 'TypeError'),
+    ("x = dict(a=1)['b']\n", "KeyError: 'b'")], ids=['syntax', 'name', 'base', 'key'])
+def test_a_config_that_fails_is_named(text, words, tmp_path):
+    path = tmp_path / 'broken.py'
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"config '{path}' can't be read .*{words}"):
+        read_config(path)
+
+
+def test_no_config_at_all(tmp_path):
+    (tmp_path / 'config.txt').write_text('x = 1')
+    with pytest.raises(ValueError, match="config.txt' can't be read .*py/yml/yaml/json"):
+        read_config(tmp_path / 'config.txt')
+    with pytest.raises(FileNotFoundError):
+        read_config(tmp_path / 'none.py')
+
+
 def test_a_run_does_not_replace_its_config(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for text in ("_base_ = 'base.py'\n", '# my notes\nx = 1\n'):
+    for text in ("_base_ = 'base.py'\n", '# my notes\nx = 1\n', 'y = 2\nx = 1\n', 'x = 2 * 3\n', 'import os\nx = 1\n'):
         (tmp_path / 'base.py').write_text('y = 1\n')
         (tmp_path / 'mine.py').write_text(text)
-        with pytest.raises(ValueError, match="would replace the config '.*mine.py' there; name another folder"):
+        with pytest.raises(ValueError, match="would replace 'mine.py' there; name another folder"):
             choose_work_dir(read_config(tmp_path / 'mine.py'), '.')
         cfg = read_config('mine.py')
         choose_work_dir(cfg)
         assert cfg.work_dir == 'work_dirs/mine'
+        # Neither a file of that name that is not the config it was called with.
+        (tmp_path / 'elsewhere').mkdir(exist_ok=True)
+        (tmp_path / 'elsewhere' / 'mine.py').write_text('x = 1\n')
+        with pytest.raises(ValueError, match="would replace 'mine.py' there"):
+            choose_work_dir(read_config('elsewhere/mine.py'), '.')
         # The copy that a run has left there is its own.
         (tmp_path / 'runs').mkdir(exist_ok=True)
         cfg.dump(tmp_path / 'runs' / 'mine.py')
         choose_work_dir(read_config(tmp_path / 'runs' / 'mine.py'), 'runs')
+
+
+def test_a_copy_in_another_form_than_python_is_replaced_unless_it_is_the_config(tmp_path):
+    for folder in (tmp_path, tmp_path / 'run'):
+        folder.mkdir(exist_ok=True)
+        (folder / 'mine.yaml').write_text('x: 1  # my note\n')
+    choose_work_dir(read_config(tmp_path / 'mine.yaml'), str(tmp_path / 'run'))
+    with pytest.raises(ValueError, match='mine.yaml'):
+        choose_work_dir(read_config(tmp_path / 'mine.yaml'), str(tmp_path))
+
+
+def test_an_unknown_type_and_an_empty_folder_are_said(tmp_path, capsys):
+    """By MMEngine and MMPretrain, whose messages these are."""
+    from mmengine.registry import MODELS
+    from mmpretrain.datasets import CustomDataset
+    (tmp_path / 'cat').mkdir()
+    for build, words in ((lambda: MODELS.build(dict(type='Nix')), 'Nix is not in the mmengine::model registry'),
+                         (lambda: CustomDataset(data_root=str(tmp_path)), 'Found 0 files in subfolders of: {')):
+        with pytest.raises(SystemExit):
+            run_tool(build)
+        said = capsys.readouterr().err
+        assert said.startswith('error: ') and words in said and 'Traceback' not in said
+
+
+def test_letters_that_a_terminal_lacks_end_no_run(tmp_path):
+    code = "from nasbnn_det.cli import run_tool; run_tool(lambda: print('猫'))"
+    environment = {**os.environ, 'PYTHONIOENCODING': 'latin-1'}
+    done = subprocess.run([sys.executable, '-c', code], env=environment, capture_output=True)
+    assert done.returncode == 0 and done.stdout.split() == [rb'\u732b'], done.stderr

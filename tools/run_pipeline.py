@@ -2,9 +2,7 @@
 import argparse
 from pathlib import Path
 
-from mmengine.config import Config
-
-from nasbnn_det.cli import run_tool
+from nasbnn_det.cli import read_config, run_tool
 from nasbnn_det.pipeline import load_stages, run_pipeline, write_report
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,7 +18,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    cfg = Config.fromfile(args.config)
+    cfg = read_config(args.config)
     work_dir = Path(args.work_dir or Path('work_dirs') / Path(args.config).stem).resolve()
     data_root = str(Path(args.data_root or cfg.get('data_root', 'data')).resolve())
     records = run_pipeline(load_stages(cfg.get('stages')), ROOT, work_dir, data_root)

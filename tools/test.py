@@ -1,8 +1,8 @@
 """Evaluates a checkpoint, or a packed file, with a config's test loop; the arguments are MMDetection's."""
 import argparse
 import json
+import math
 import os
-from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
 from mmengine.dist import is_main_process
@@ -11,8 +11,9 @@ from mmengine.runner import Runner
 
 from nasbnn_det.apis import check_checkpoint
 from nasbnn_det.cli import add_config_options, choose_work_dir, read_config, run_tool, start_processes
+from nasbnn_det.datasets.class_names import check_same_places, class_names
 from nasbnn_det.evaluation.top_k import check_top_k
-from nasbnn_det.files import replace_text
+from nasbnn_det.files import replace_text, result_file
 from nasbnn_det.runtime import load_packed
 
 
@@ -81,18 +82,25 @@ def main() -> None:
     cfg = load_config(args)
     start_processes(cfg)
     check_top_k(cfg)
+    result_path = result_file(cfg.work_dir)
     packed = load_packed(args.checkpoint) if is_packed(args.checkpoint) else None
     runner = Runner.from_cfg(cfg)
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     model = model.module if args.tta else model
     if packed is None:
-        model.load_state_dict(check_checkpoint(model, args.checkpoint)[0])
+        weights, meta = check_checkpoint(model, args.checkpoint)
+        model.load_state_dict(weights)
+        classes = class_names(meta.get('dataset_meta'))
     else:
         packed.apply_to(model)
+        classes = class_names(packed.info)
+    check_same_places(classes, class_names(getattr(runner.test_loop.dataloader.dataset, 'metainfo', None)),
+                      args.checkpoint, 'the test set')
     metrics = runner.test()
-    result = dict(metrics={key: float(value) for key, value in metrics.items()})
+    # A class without an object has no number, and JSON no word for that.
+    result = dict(metrics={key: float(value) for key, value in metrics.items() if not math.isnan(value)})
     if is_main_process():
-        replace_text(Path(cfg.work_dir) / 'result.json', json.dumps(result, indent=1))
+        replace_text(result_path, json.dumps(result, indent=1))
 
 
 if __name__ == '__main__':

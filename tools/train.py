@@ -15,7 +15,7 @@ from nasbnn_det.cli import (
     run_tool,
     start_processes,
 )
-from nasbnn_det.engine.batches import check_batches
+from nasbnn_det.engine.start_checks import check_training
 from nasbnn_det.evaluation.top_k import check_top_k
 from nasbnn_det.models.detector_checks import check_conv_cfg
 
@@ -68,7 +68,7 @@ def main() -> None:
     check_conv_cfg(cfg.get('model', {}))
     check_top_k(cfg)
     runner = Runner.from_cfg(cfg)
-    check_batches(runner)
+    check_training(runner)
     runner.train()
 
 

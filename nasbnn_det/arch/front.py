@@ -125,7 +125,7 @@ def load_arch(spec: Union[Arch, Dict[str, Any], str, os.PathLike]) -> Arch:
         return Arch.from_dict(spec)
     if str(spec).startswith(SCHEME) or str(spec).endswith('.safetensors'):
         return _arch_of_weights(spec)
-    path, limit = _split_limit(str(spec))
+    path, limit = split_limit(str(spec))
     data = _read_json(path)
     if isinstance(data, dict) and 'stages' in data:
         if limit:
@@ -152,7 +152,7 @@ def _arch_of_weights(spec: Union[str, os.PathLike]) -> Arch:
     return Arch.from_json(header['arch'])
 
 
-def _split_limit(spec: str) -> Tuple[str, str]:
+def split_limit(spec: str) -> Tuple[str, str]:
     """A file's name and the limit behind its last '#'; folders and files may have a '#' in their names too."""
     path, _, limit = spec.rpartition('#')
     if not path or os.path.isfile(spec) or os.sep in limit or '/' in limit:

@@ -1,5 +1,6 @@
 """How the command line tools read a config and what the command line changes in it."""
 import argparse
+import ast
 import os
 import tokenize
 from pathlib import Path
@@ -12,7 +13,8 @@ class ConfigOptions(argparse.Action):
     """Reads ``KEY=VALUE ...`` into a dict, as MMEngine's ``DictAction`` does, but keeps the blanks of a value.
 
     A value is an integer, a float, True, False, None or a text; with commas or brackets, a list or (in parentheses) a
-    tuple of them.
+    tuple of them. The name of something that is there, or of something new in a folder that is, is a text whatever letters
+    it has.
     """
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
@@ -28,11 +30,20 @@ class ConfigOptions(argparse.Action):
 
 def _read_value(text: str) -> Any:
     text = text.strip().strip('\'"')
+    if _is_path(text):
+        return text
     if text[:1] + text[-1:] in ('()', '[]'):
         values = [_read_value(part) for part in _split(text[1:-1])]
         return tuple(values) if text[0] == '(' else values
     parts = _split(text)
     return [_read_value(part) for part in parts] if len(parts) > 1 else _read_scalar(text)
+
+
+def _is_path(text: str) -> bool:
+    """Whether a text with a comma or brackets names something."""
+    special, folder = set(',()[]'), os.path.dirname(text)
+    return bool(folder and special & set(text)) and (
+        os.path.exists(text) or bool(special & set(folder)) and os.path.isdir(folder))
 
 
 def _split(text: str) -> List[str]:
@@ -77,9 +88,15 @@ def read_config(path: Union[str, os.PathLike], options: Optional[Dict[str, Any]]
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If ``data_root`` is given and the data sets of the config have none, or more than one.
+        ValueError: If the config can't be read, or ``data_root`` is given and the data sets of the config have none, or
+            more than one.
     """
-    cfg = Config.fromfile(path)
+    try:
+        cfg = Config.fromfile(path)
+    except (ImportError, FileNotFoundError):
+        raise
+    except Exception as error:  # a config is a program, and may fail in any way
+        raise ValueError(f"config '{path}' can't be read ({type(error).__name__}: {error})") from error
     cfg.merge_from_dict(options or {})
     if data_root is not None:
         _move_data(cfg, data_root)
@@ -118,17 +135,26 @@ def choose_work_dir(cfg: Config, work_dir: Optional[str] = None) -> None:
         ValueError: If the config itself lies there, in a form that the runner's copy of all settings would lose.
     """
     cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(cfg.filename).stem)
-    file = Path(cfg.filename)
-    if file.resolve() == (Path(cfg.work_dir) / file.name).resolve() and _is_written_by_hand(file):
-        raise ValueError(f"the run keeps a copy of all settings in its folder '{cfg.work_dir}', and it would replace the "
-                         f"config '{file}' there; name another folder by --work-dir")
+    copy = Path(cfg.work_dir) / Path(cfg.filename).name
+    if copy.is_file() and (copy.samefile(cfg.filename) if copy.suffix != '.py' else not _is_copy(copy)):
+        raise ValueError(f"the run keeps a copy of all settings in its folder '{cfg.work_dir}', and it would replace "
+                         f"'{copy}' there; name another folder by --work-dir")
 
 
-def _is_written_by_hand(file: Path) -> bool:
-    """Whether a config has what a runner's copy never has: a base or a comment."""
+def _is_copy(file: Path) -> bool:
+    """Whether a config is made as a runner's copy is: names in order and literal values, no comment and no base."""
     with open(file, 'rb') as opened:
-        tokens = list(tokenize.tokenize(opened.readline)) if file.suffix == '.py' else []
-    return any(token.type == tokenize.COMMENT or token.string == '_base_' for token in tokens)
+        try:
+            tokens = list(tokenize.tokenize(opened.readline))
+            statements = ast.parse(file.read_bytes()).body
+        except (SyntaxError, ValueError, tokenize.TokenError):
+            return False
+    names = [statement.targets[0].id for statement in statements
+             if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)]
+    computed = (ast.BinOp, ast.JoinedStr, ast.Attribute, ast.Subscript, ast.ListComp, ast.DictComp, ast.IfExp)
+    return (len(names) == len(statements) and names == sorted(names) and '_base_' not in names
+            and not any(token.type == tokenize.COMMENT for token in tokens)
+            and not any(isinstance(node, computed) for node in ast.walk(ast.Module(statements, []))))
 
 
 def _move_data(cfg: Config, data_root: str) -> None:

@@ -3,6 +3,8 @@ import json
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence, Tuple
 
+from ..arch.front import split_limit
+
 #: The argument of the tools.
 SHAPE_HELP = 'input size for the OPs, height and width in pixels; not needed where a front or cells file says it'
 
@@ -15,7 +17,7 @@ def file_info(spec: Any) -> Dict[str, Any]:
     """
     if not isinstance(spec, (str, Path)):
         return {}
-    path = Path(str(spec).partition('#')[0])
+    path = Path(split_limit(str(spec))[0])
     data = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else None
     info = data.get('info') if isinstance(data, dict) else None
     return info if isinstance(info, dict) else {}

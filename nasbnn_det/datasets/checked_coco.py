@@ -1,5 +1,6 @@
 """MMDetection's COCO data set, with clear words where a file does not fit."""
 import logging
+from collections import Counter
 from typing import Any, Dict, List, Optional
 
 import cv2
@@ -42,11 +43,13 @@ class CheckedCocoMixin:
                              f"dict(img='train/'), not {self.data_prefix}.")
         annotations = self.annotations = read_annotations(self.ann_file, self.backend_args)
         wanted = set(annotations.match_classes(self.metainfo['classes']))
-        if not self.test_mode and not annotations.dataset['annotations']:
-            raise ValueError(f"annotation file '{self.ann_file}' has no annotations: there is nothing to train on.")
+        boxes = [a for a in annotations.dataset['annotations'] if a['category_id'] in wanted and not a.get('ignore')]
+        if not self.test_mode and all(a['iscrowd'] for a in boxes):
+            raise ValueError(f"annotation file '{self.ann_file}' has no object of the classes, crowds and ignored boxes "
+                             'left aside: there is nothing to train on.')
         data_list = super().load_data_list()
-        boxes = sum(a['category_id'] in wanted and not a.get('ignore') for a in annotations.dataset['annotations'])
-        self._check_dropped(boxes, sum(len(info['instances']) for info in data_list))
+        self._check_dropped(len(boxes), sum(len(info['instances']) for info in data_list))
+        self._check_repeated([info['img_path'] for info in data_list])
         if not self.test_mode:
             self.annotations = None
         return data_list
@@ -101,6 +104,14 @@ class CheckedCocoMixin:
             raise ValueError(f"annotation file '{self.ann_file}' has {boxes} boxes of the classes, and every one is {why}.")
         if kept < boxes and not self.test_mode:
             print_log(f"{boxes - kept} of {boxes} boxes of annotation file '{self.ann_file}' are left out: each is {why}.",
+                      logger='current', level=logging.WARNING)
+
+    def _check_repeated(self, paths: List[str]) -> None:
+        """Tells of images that are listed more than once: their boxes may be spread over the entries."""
+        path, times = Counter(paths).most_common(1)[0]
+        if times > 1:
+            print_log(f"{len(paths) - len(set(paths))} images of annotation file '{self.ann_file}' are listed again, such "
+                      f"as '{path}' ({times} times): each entry is used with its own boxes alone.",
                       logger='current', level=logging.WARNING)
 
     def _look_again(self, path: str) -> None:

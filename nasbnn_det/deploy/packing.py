@@ -3,7 +3,7 @@ import copy
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Union
+from typing import Any, Dict, List, Sequence, Union
 
 import torch
 from mmengine.config import Config
@@ -11,6 +11,7 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
 from ..apis.checkpoint import check_checkpoint
+from ..datasets.class_names import check_same_places, class_names
 from ..runtime import pack
 from ..runtime.detector import NETWORKS
 from ..runtime.file import PackedFile, split_packed
@@ -31,7 +32,7 @@ def pack_checkpoint(cfg: Config, checkpoint: Union[str, os.PathLike]) -> PackedF
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
-        ValueError: If keys differ, or nothing in the model is binary.
+        ValueError: If keys differ, classes come in another order than in the config, or nothing in the model is binary.
     """
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     model_cfg = copy.deepcopy(cfg.model)
@@ -43,14 +44,18 @@ def pack_checkpoint(cfg: Config, checkpoint: Union[str, os.PathLike]) -> PackedF
     packed = pack(model.eval())
     chains, state = split_packed(packed)
     arch = getattr(getattr(model, 'backbone', None), 'arch', None)
+    classes = _classes(meta, cfg, checkpoint)
     network, preprocessing, needs_config = None, None, None
     try:
         network = describe_network(packed)
+        if len(classes) != network['num_classes']:
+            raise ValueError(f'its network tells {network["num_classes"]} classes apart, and checkpoint and config name '
+                             f'{len(classes)}')
         preprocessing = read_preprocessing(cfg, model)
     except ValueError as error:
         network, needs_config = None, str(error)
     info = dict(
-        network=network, needs_config=needs_config, classes=_classes(meta, cfg),
+        network=network, needs_config=needs_config, classes=classes,
         preprocessing=None if preprocessing is None else preprocessing.to_dict(),
         input_size=None if preprocessing is None else list(preprocessing.pad_size or preprocessing.scale or ()) or None,
         arch=None if arch is None else arch.to_dict(),
@@ -94,7 +99,17 @@ def _same_maps(alone: nn.Module, model: nn.Module) -> bool:
         a.shape == b.shape and torch.allclose(a, b, rtol=1e-5, atol=1e-5, equal_nan=True) for a, b in zip(found, want))
 
 
-def _classes(meta: Dict[str, Any], cfg: Config) -> List[str]:
-    meta = meta.get('dataset_meta') or {}
-    metainfo = cfg.get('test_dataloader', {}).get('dataset', {}).get('metainfo') or {}
-    return list(meta.get('classes') or meta.get('CLASSES') or metainfo.get('classes') or ())
+def _classes(meta: Dict[str, Any], cfg: Config, checkpoint: Union[str, os.PathLike]) -> List[str]:
+    """The checkpoint's classes, or else those of the config's test set, which must not order them otherwise."""
+    trained = class_names(meta.get('dataset_meta'))
+    named = _classes_of_set(cfg.get('test_dataloader', {}).get('dataset'))
+    check_same_places(trained, named, f"checkpoint '{checkpoint}'", "the config's test set")
+    return list(trained or named)
+
+
+def _classes_of_set(dataset: Any) -> Sequence[str]:
+    """What a data set's config says, or else a set that it wraps."""
+    if not isinstance(dataset, dict):
+        return ()
+    parts = [dataset.get('dataset'), *(dataset.get('datasets') or ())]
+    return class_names(dataset.get('metainfo')) or next(filter(None, map(_classes_of_set, parts)), ())

@@ -104,7 +104,7 @@ def evaluate_boxes(truth: COCO, detections: Sequence[Dict[str, Any]], image_ids:
     Raises:
         ValueError: If an image has two results, or no result, or the ground truth does not have it.
     """
-    _check_images(detections, image_ids, truth)
+    check_images([found['img_id'] for found in detections], image_ids, truth)
     images, categories = set(image_ids), set(category_ids)
     objects = [ann for image in sorted(images) for ann in truth.imgToAnns.get(image, ())
                if ann['category_id'] in categories]
@@ -122,10 +122,19 @@ def evaluate_boxes(truth: COCO, detections: Sequence[Dict[str, Any]], image_ids:
                      tuple(params.maxDets))
 
 
-def _check_images(detections: Sequence[Dict[str, Any]], image_ids: Sequence[int], truth: COCO) -> None:
+def check_images(evaluated: Sequence[int], image_ids: Sequence[int], truth: COCO) -> None:
+    """Checks that each image has one result.
+
+    Args:
+        evaluated (Sequence[int]): Images that have, or will have, results.
+        image_ids (Sequence[int]): Images that count.
+        truth (COCO): The ground truth.
+
+    Raises:
+        ValueError: If an image has two results, or none, or the ground truth does not have it.
+    """
     seen: set = set()
-    for found in detections:
-        image = found['img_id']
+    for image in evaluated:
         if image not in truth.imgs:
             raise ValueError(f'image {image} has results, but the annotation file does not have it')
         if image in seen:

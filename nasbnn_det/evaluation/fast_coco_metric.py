@@ -1,15 +1,16 @@
 """CocoMetric on the C++ evaluation of faster-coco-eval."""
+import logging
 from collections import OrderedDict
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from mmdet.evaluation.metrics import CocoMetric
-from mmengine.logging import MMLogger
+from mmengine.logging import MMLogger, print_log
 from terminaltables import AsciiTable
 
 from ..datasets.coco_annotations import CocoAnnotations, read_annotations
 from ..registry import METRICS
-from .box_eval import BACKENDS, BoxScores, check_faster_version, evaluate_boxes
+from .box_eval import BACKENDS, BoxScores, check_faster_version, check_images, evaluate_boxes
 
 _METRICS = ('bbox', 'segm', 'proposal')
 _PRECISIONS = dict(mAP={}, mAP_50=dict(iou=0.5), mAP_75=dict(iou=0.75), mAP_s=dict(area='small'),
@@ -98,6 +99,29 @@ class FastCocoMetric(CocoMetric):
         self.img_ids = annotations.get_img_ids() if image_ids is None else list(image_ids)
         self._match_classes()
 
+    def check_data(self, annotations: CocoAnnotations, image_ids: Sequence[int]) -> None:
+        """Compares the images that a data set reads with the ground truth, before the first one is evaluated.
+
+        Args:
+            annotations (CocoAnnotations): The data set's.
+            image_ids (Sequence[int]): Its images.
+
+        Raises:
+            ValueError: If the ground truth is of other images.
+        """
+        if self.format_only or annotations is self._coco_api:
+            return
+        check_images(image_ids, self.img_ids, self._coco_api)
+        both = f"the data set's '{annotations.name}' and the evaluator's '{self._coco_api.name}'"
+        for image in image_ids:
+            names = [file.imgs[image]['file_name'] for file in (annotations, self._coco_api)]
+            if names[0] != names[1]:
+                raise ValueError(f"image {image} is '{names[0]}' and '{names[1]}' in {both}: both must name the same "
+                                 'annotation file')
+        if annotations.dataset['annotations'] != self._coco_api.dataset['annotations']:
+            print_log(f'{both} have the same images and other annotations; scored are the second', logger='current',
+                      level=logging.WARNING)
+
     @property
     def has_annotations(self) -> bool:
         """Whether the ground truth is known."""
@@ -114,8 +138,13 @@ class FastCocoMetric(CocoMetric):
         self._match_classes()
 
     def _match_classes(self) -> None:
-        if self._coco_api is not None and self.dataset_meta is not None:
-            self.cat_ids = list(self._coco_api.match_classes(self.dataset_meta['classes']))
+        if self._coco_api is None or self.dataset_meta is None:
+            return
+        self.cat_ids = list(self._coco_api.match_classes(self.dataset_meta['classes']))
+        wanted, annotations = set(self.cat_ids), self._coco_api.dataset['annotations']
+        if not self.format_only and not any(a['category_id'] in wanted and not a.get('iscrowd') for a in annotations):
+            raise ValueError(f"annotation file '{self._coco_api.name}' has no object of the classes "
+                             f"{tuple(self.dataset_meta['classes'])}, so nothing can be scored")
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keeps what :meth:`compute_metrics` needs of a batch.

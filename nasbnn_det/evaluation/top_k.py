@@ -1,6 +1,8 @@
 """Whether a classifier's evaluator asks for what its number of classes allows."""
 from typing import Any, Mapping
 
+from ..datasets.class_names import classifier_classes
+
 
 def check_top_k(cfg: Mapping[str, Any]) -> None:
     """Checks the ``topk`` of a config's evaluators before anything is trained.
@@ -11,9 +13,7 @@ def check_top_k(cfg: Mapping[str, Any]) -> None:
     Raises:
         ValueError: If one is larger than the number of classes of the model.
     """
-    model = cfg.get('model') or {}
-    classes = next((part['num_classes'] for part in (model, model.get('head') or {})
-                    if isinstance(part.get('num_classes'), int)), None)
+    classes = classifier_classes(cfg.get('model') or {})
     for name in ('val_evaluator', 'test_evaluator'):
         evaluators = cfg.get(name) or []
         for evaluator in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
-from ..files import replace_text
+from ..files import read_log, replace_text
 from .progress import Progress
 from .stage import PipelineError, Stage, StageFolder
 
@@ -128,7 +128,7 @@ def _training_metrics(folder: Path) -> Dict[str, float]:
     """First and last loss and the last validation of an MMEngine training."""
     rows: List[Dict[str, Any]] = []
     for path in sorted(folder.glob('*/vis_data/scalars.json')):
-        rows += [json.loads(line) for line in path.read_text(encoding='utf-8').splitlines() if line]
+        rows += read_log(path)
     losses = [row['loss'] for row in rows if 'loss' in row]
     metrics = dict(first_loss=losses[0], last_loss=losses[-1]) if losses else {}
     validations = [row for row in rows if 'loss' not in row]

@@ -53,13 +53,17 @@ class SearchFiles:
         return body['evolution']
 
     def set_state_aside(self) -> None:
-        """Renames an earlier search's state to ``search_state.json.bak``, or the first free name after it."""
-        if self.state_path.exists():
-            aside, number = self.state_path.with_name(self.state_path.name + '.bak'), 0
-            while aside.exists():
-                number += 1
-                aside = self.state_path.with_name(f'{self.state_path.name}.bak{number}')
-            os.replace(self.state_path, aside)
+        """Renames what is there of another search to ``search_state.json.bak``, or the first free name after it.
+
+        Its front and history likewise, also where they came without a state, as from an import.
+        """
+        for path in (self.state_path, self.front_path, self.history_path):
+            if path.exists():
+                aside, number = path.with_name(path.name + '.bak'), 0
+                while aside.exists():
+                    number += 1
+                    aside = path.with_name(f'{path.name}.bak{number}')
+                os.replace(path, aside)
 
     def save_state(self, evolution: Dict[str, Any]) -> None:
         """Writes the state atomically."""

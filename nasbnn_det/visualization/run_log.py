@@ -1,10 +1,11 @@
 """What a training wrote of itself: losses, rates and metrics, its resumed parts put together. Standard library alone."""
-import json
 import math
 import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple
+
+from ..files import read_log
 
 _Row = Dict[str, Any]
 _TIME = re.compile(r'\d{4}/\d\d/\d\d \d\d:\d\d:\d\d')
@@ -76,15 +77,7 @@ def find_runs(folder: Path) -> List[Path]:
 
 
 def _rows(path: Path) -> List[_Row]:
-    rows = []
-    for line in path.read_text(encoding='utf-8').splitlines():
-        try:
-            row = json.loads(line)
-        except ValueError:  # what a killed training was writing
-            continue
-        if isinstance(row, dict) and _is_number(row.get('step')):
-            rows.append(row)
-    return rows
+    return [row for row in read_log(path) if _is_number(row.get('step'))]
 
 
 def _seconds(log: Path) -> float:

@@ -18,6 +18,9 @@ def test_the_input_size_is_that_of_the_command_line_or_of_the_file(tmp_path):
     assert choose_shape(None, {}, front) == (32, 48) and choose_shape([64, 96], front) == (64, 96)
     for nothing in (f'{tmp_path}/arch.json', f'{tmp_path}/absent.json', arch.to_dict(), None):
         assert file_info(nothing) == {}
+    Front((FrontEntry(arch, 1e6, 1.0), ), dict(input_size=[32, 64])).save(tmp_path / 'run#2' / 'front.json')
+    for name in ('front.json', 'front.json#57'):
+        assert choose_shape(None, file_info(f'{tmp_path}/run#2/{name}')) == (32, 64)
     with pytest.raises(ValueError, match='no file says which input size .* give --shape HEIGHT WIDTH'):
         choose_shape(None, file_info(f'{tmp_path}/arch.json'))
     with pytest.raises(ValueError, match='at least 1'):

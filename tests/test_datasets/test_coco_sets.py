@@ -312,6 +312,28 @@ class TestCheckedCocoDataset:
         with pytest.raises(ValueError, match='no name in common'):
             CheckedCocoDataset(ann_file=str(write(tmp_path, content)), data_prefix=PREFIX)
 
+    @pytest.mark.parametrize('change', [
+        dict(iscrowd=1), dict(ignore=1), dict(category_id=1)], ids=['crowds', 'ignored', 'another class'])
+    def test_nothing_to_train_on(self, tmp_path, content, change):
+        classes = CLASSES[1:] if 'category_id' in change else CLASSES
+        for annotation in content['annotations'][1:]:
+            annotation.update(change)
+        content['annotations'][0].update(category_id=2)
+        self.build(tmp_path, content, classes)
+        content['annotations'][0].update(change)
+        with pytest.raises(ValueError, match='has no object of the classes.*nothing to train on'):
+            self.build(tmp_path, content, classes)
+        self.build(tmp_path, content, classes, test_mode=True)
+
+    def test_images_listed_again_are_told(self, tmp_path, content, caplog):
+        logger = MMLogger.get_instance('repeated')
+        logger.addHandler(caplog.handler)
+        content['images'] += [dict(content['images'][0], id=1000), dict(content['images'][0], id=1001)]
+        self.build(tmp_path, content, CLASSES)
+        name = content['images'][0]['file_name']
+        said, = [record.getMessage() for record in caplog.records if 'listed again' in record.getMessage()]
+        assert said.startswith('2 images') and f"{name}' (3 times)" in said
+
     def test_image_folder_not_set(self, tmp_path, content):
         with pytest.raises(ValueError, match="under the key 'img'"):
             CheckedCocoDataset(ann_file=str(write(tmp_path, content)), metainfo=dict(classes=CLASSES))
@@ -323,7 +345,7 @@ class TestCheckedCocoDataset:
     def test_annotations_are_needed_for_training_alone(self, tmp_path, content):
         content['annotations'] = []
         assert len(self.build(tmp_path, content, CLASSES, test_mode=True)) == 20
-        with pytest.raises(ValueError, match='has no annotations: there is nothing to train on'):
+        with pytest.raises(ValueError, match='has no object of the classes.*there is nothing to train on'):
             self.build(tmp_path, content, CLASSES)
 
     @pytest.mark.parametrize('test_mode', [False, True])

@@ -11,6 +11,7 @@ pytest.importorskip('mmdet')
 
 from mmdet.datasets.api_wrappers import COCO  # noqa: E402
 from mmdet.evaluation import CocoMetric  # noqa: E402
+from mmengine.logging import MMLogger  # noqa: E402
 from pycocotools import mask  # noqa: E402
 from pycocotools.cocoeval import COCOeval  # noqa: E402
 
@@ -207,6 +208,17 @@ def test_without_annotations_results_are_written_and_nothing_scored(annotations,
         FastCocoMetric(ann_file=str(file))
 
 
+@pytest.mark.parametrize('crowd, classes', [(0, ('bird', )), (1, ('dog', 'bird'))])
+def test_classes_without_an_object_are_not_scored(crowd, classes, tmp_path):
+    dog = dict(id=1, image_id=1, category_id=2, bbox=[20, 10, 25, 25], area=625, iscrowd=crowd)
+    file, found = one_dog(tmp_path, (2, 7), annotations=[dog])
+    metric = FastCocoMetric(ann_file=str(file))
+    with pytest.raises(ValueError, match=f"no object of the classes .*{classes[0]}.* so nothing can be scored"):
+        metric.dataset_meta = dict(classes=classes)
+    if not crowd:
+        assert numbers_of(FastCocoMetric, file, found(['dog', 'bird']), ('dog', 'bird'))['bbox_mAP'] == 1
+
+
 def test_numbers_are_what_their_names_say(written):
     file, results, classes = written(12, 150, 3, 1)
     plain = numbers_of(FastCocoMetric, file, results, classes, metric=['bbox', 'proposal'])
@@ -263,6 +275,30 @@ def test_results_of_other_images_than_the_files(change, words, written):
     change(results)
     with pytest.raises(ValueError, match=words):
         numbers_of(FastCocoMetric, file, results, classes)
+
+
+def test_a_data_set_and_its_evaluator_name_the_same_images(written, tmp_path, caplog):
+    file, _, _ = written(3, 5, 2)
+    ids = list(read_annotations(str(file)).imgs)
+    metric = FastCocoMetric(ann_file=str(file))
+
+    def other(change):
+        content = json.loads(file.read_text())
+        change(content)
+        (tmp_path / 'other.json').write_text(json.dumps(content))
+        return read_annotations(str(tmp_path / 'other.json'))
+
+    metric.check_data(read_annotations(str(file)), ids)
+    with pytest.raises(ValueError, match=f'1 of the 3 images of the annotation file have no results.* image {ids[-1]}'):
+        metric.check_data(other(lambda content: content.update(info='a copy')), ids[:-1])
+    with pytest.raises(ValueError, match='image 77 has results, but the annotation file does not have it'):
+        metric.check_data(other(lambda content: content['images'][0].update(id=77) or content.update(annotations=[])),
+                          [77, *ids[1:]])
+    with pytest.raises(ValueError, match=f"image {ids[1]} is 'b.jpg' and '.*' in the data set's '.*other.json' and"):
+        metric.check_data(other(lambda content: content['images'][1].update(file_name='b.jpg')), ids)
+    MMLogger.get_instance('other annotations').addHandler(caplog.handler)
+    metric.check_data(other(lambda content: content['annotations'].pop()), ids)
+    assert 'the same images and other annotations' in caplog.text
 
 
 def test_no_ground_truth_is_said_at_the_first_batch():

@@ -195,6 +195,9 @@ def test_box_head(convs, agnostic, size):
 @pytest.mark.parametrize('cfg, words', [
     (dict(type='nasbnn_det.BinaryFPN', in_channels=(), out_channels=4), 'in_channels is empty'),
     (dict(type='nasbnn_det.BinarySSDNeck', in_channels=(), extra_channels=(4, )), 'in_channels is empty'),
+    (dict(type='nasbnn_det.BinaryFPN', in_channels=dict(arch='a.json')), "in_channels of BinaryFPN is {'arch': 'a.json'}"),
+    (dict(type='nasbnn_det.BinaryPAFPN', in_channels=3), 'in_channels of BinaryPAFPN is 3; allowed is a list'),
+    (dict(type='nasbnn_det.BinarySSDNeck', in_channels=(4, 0), extra_channels=(4, )), 'in_channels of BinarySSDNeck is'),
     (dict(type='nasbnn_det.BinaryFPN', in_channels=(4, 4), out_channels=4, num_outs=1), 'at least 2 are allowed'),
     (dict(type='nasbnn_det.BinaryFPN', in_channels=(4, ), out_channels=4, binarization='half'), "'half' is unknown"),
     (dict(type='nasbnn_det.BinaryFCOSHead', num_classes=2, in_channels=4, dcn_on_last_conv=True), 'no deformable'),

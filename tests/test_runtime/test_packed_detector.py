@@ -246,6 +246,30 @@ def test_a_pipeline_without_words_makes_a_file_that_needs_its_config(trained, tm
     load_packed(tmp_path / 'p.safetensors').apply_to(MODELS.build(cfg.model))
 
 
+@pytest.mark.parametrize('wrapped', [False, True])
+def test_classes_of_checkpoint_and_config_are_compared(trained, wrapped, tmp_path):
+    cfg, model, _ = trained
+    names = CLASSES[1:] + CLASSES[:1]
+    cfg = changed(cfg, lambda pipeline, step, cfg: cfg.test_dataloader.dataset.update(metainfo=dict(classes=names)))
+    if wrapped:
+        wrap(cfg, type='ConcatDataset', datasets='inners')
+    meta = dict(dataset_meta=dict(classes=CLASSES))
+    save_checkpoint(dict(state_dict=model.state_dict(), meta=meta), str(tmp_path / 'd.pth'))
+    with pytest.raises(ValueError, match=f"'{CLASSES[0]}' has label 0 in checkpoint '.*d.pth' and label 4 in the config's"):
+        pack_checkpoint(cfg, tmp_path / 'd.pth')
+    # Weights alone say nothing of classes: the config does.
+    save_checkpoint(dict(state_dict=model.state_dict()), str(tmp_path / 'weights.pth'))
+    assert pack_checkpoint(cfg, tmp_path / 'weights.pth').info['classes'] == list(names)
+
+
+def test_a_detector_without_names_for_its_classes_needs_its_config(trained, tmp_path):
+    cfg, model, _ = trained
+    save_checkpoint(dict(state_dict=model.state_dict()), str(tmp_path / 'weights.pth'))
+    info = pack_checkpoint(cfg, tmp_path / 'weights.pth').info
+    assert info['network'] is None and info['needs_config'] == (
+        'its network tells 5 classes apart, and checkpoint and config name 0')
+
+
 def neck_maps(model, maps):
     """What the neck computes, whatever its ``forward`` was replaced by."""
     return type(model.neck).forward(model.neck, maps)

@@ -94,6 +94,15 @@ def test_front_and_history(files):
     assert not list(files.folder.glob('*.part'))
 
 
+def test_a_front_without_a_state_is_set_aside(files):
+    files.state_path.unlink()
+    files.front_path.write_text('of an import')
+    files.history_path.write_text('its history')
+    files.set_state_aside()
+    assert {p.name: p.read_text() for p in files.folder.iterdir()} == {
+        'front.json.bak': 'of an import', 'history.jsonl.bak': 'its history'}
+
+
 def test_states_set_aside_never_replace_each_other(files):
     for generation in (4, 5, 6):
         files.save_state(dict(STATE, generation=generation))

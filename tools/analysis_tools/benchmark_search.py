@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 from torchvision.models import resnet18
 
 from nasbnn_det.arch import Arch, load_arch
+from nasbnn_det.arch.front import split_limit
 from nasbnn_det.cli import run_tool
 from nasbnn_det.costs import count_ops
 from nasbnn_det.engine.evaluation.subnet_evaluator import SubnetEvaluator
@@ -42,7 +43,7 @@ def parse_args() -> argparse.Namespace:
 
 def read_arch(spec: str) -> Arch:
     """An architecture as configs name it, or the one of a list of release rows that is nearest to some OPs."""
-    path, _, target = spec.partition('#')
+    path, target = split_limit(spec)
     try:
         data = json.loads(Path(path).read_text(encoding='utf-8'))
     except (FileNotFoundError, ValueError) as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Dict, List
 
 from nasbnn_det.cli import run_tool
-from nasbnn_det.files import replace_text
+from nasbnn_det.files import replace_text, result_file
 from nasbnn_det.visualization.plots import plot_curves
 from nasbnn_det.visualization.run_log import RunLog, find_runs, read_run
 
@@ -68,6 +68,7 @@ def table(metric: str, curves: Dict[str, Dict[int, List[float]]], unit: str) -> 
 
 def main() -> None:
     args = parse_args()
+    result_path = result_file(args.work_dir)
     runs = read_runs(args.runs)
     unit = next(log.unit for logs in runs.values() for log in logs.values())
     metrics = args.metric or ['coco/bbox_mAP']
@@ -78,7 +79,7 @@ def main() -> None:
     plot_curves(work_dir / 'curves.png', curves, unit)
     last = {name: curve[max(curve)] for name, curve in curves[metrics[0]].items() if curve}
     means = {name: statistics.mean(values) for name, values in last.items()}
-    replace_text(work_dir / 'result.json', json.dumps(dict(
+    replace_text(result_path, json.dumps(dict(
         metrics=means, runs=last, files=[f'{work_dir.name}/curves.md', f'{work_dir.name}/curves.png'])))
     print(tables)
 

@@ -1,10 +1,10 @@
 """Prints what the model in a config costs for one image: operations, parameters by precision, packed size."""
 import argparse
 import json
-from pathlib import Path
 
 from nasbnn_det.cli import add_config_options, read_config, run_tool
 from nasbnn_det.costs.report import build_model, format_report, input_size, report_model
+from nasbnn_det.files import replace_text
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,7 +32,7 @@ def main() -> None:
     size = (args.shape[0], args.shape[-1]) if args.shape else input_size(cfg)
     report = report_model(build_model(cfg), size)
     if args.out:
-        Path(args.out).write_text(json.dumps(report, indent=1), encoding='utf-8')
+        replace_text(args.out, json.dumps(report, indent=1))
     print(json.dumps(report) if args.json else format_report(report))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from mmengine.registry import MODELS, init_default_scope
 
 from nasbnn_det.cli import SHAPE_HELP, add_config_options, choose_shape, read_config, run_tool
-from nasbnn_det.files import replace_text
+from nasbnn_det.files import replace_text, result_file
 from nasbnn_det.models.backbones import NASBResNet
 from nasbnn_det.nasb import CellSpace
 from nasbnn_det.nasb.plots import plot_alphas, plot_cells
@@ -40,6 +40,7 @@ def build_backbone(args: argparse.Namespace) -> NASBResNet:
 def main() -> None:
     args = parse_args()
     backbone, folder = build_backbone(args), Path(args.work_dir)
+    result_path = result_file(folder)
     shape = choose_shape(args.shape, backbone.net.info)
     costs = net_costs(backbone.net, backbone.shape, shape, backbone.rules)
     size = f'{shape[0]} x {shape[1]}'
@@ -61,7 +62,7 @@ def main() -> None:
         metrics=dict(ops_overhead=total.ops_overhead, size_overhead=total.size_overhead),
         ops=dict(ops_m=total.ops.ops / 1e6, plain_ops_m=total.plain_ops.ops / 1e6),
         files=[f'{folder.resolve().name}/{name}' for name in (*pictures, 'report.json')])
-    replace_text(folder / 'result.json', json.dumps(result, indent=1))
+    replace_text(result_path, json.dumps(result, indent=1))
 
 
 if __name__ == '__main__':

@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 from scipy.stats import kendalltau
 
 from nasbnn_det.cli import add_config_options, read_config, run_tool
-from nasbnn_det.files import replace_text
+from nasbnn_det.files import replace_text, result_file
 
 
 def parse_args() -> argparse.Namespace:
@@ -66,13 +66,14 @@ def train_alone(row: dict, folder: Path, args: argparse.Namespace) -> float:
 def main() -> None:
     args = parse_args()
     scores = read_scores(args.scores)
+    result_path = result_file(args.work_dir)
     chosen = choose(scores['subnets'], args.num)
     args.score = scores['summary']['metric']
     alone = [train_alone(row, Path(args.work_dir) / f'{i:02d}', args) for i, row in enumerate(chosen)]
     inherited = [row['score'] for row in chosen]
     found = kendalltau(inherited, alone)
     metrics = {'rank/kendall_tau': found.statistic, 'rank/p_value': found.pvalue}
-    replace_text(Path(args.work_dir) / 'result.json', json.dumps(dict(metrics=metrics), indent=1) + '\n')
+    replace_text(result_path, json.dumps(dict(metrics=metrics), indent=1) + '\n')
     print(json.dumps(dict(kendall_tau=found.statistic, p_value=found.pvalue, num=args.num, inherited=inherited,
                           alone=alone, ops=[row['ops'] for row in chosen])))
 

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 
 from nasbnn_det.cli import SHAPE_HELP, add_config_options, choose_shape, file_info, read_config, run_tool
 from nasbnn_det.costs.module_ops import count_model_ops, total
-from nasbnn_det.files import locked, replace_text
+from nasbnn_det.files import locked, replace_text, result_file
 from nasbnn_det.nasb import count_params
 
 
@@ -66,6 +66,7 @@ def train(args: argparse.Namespace, seed: int) -> dict:
 def main() -> None:
     args = parse_args()
     path = Path(args.work_dir) / 'runs.jsonl'
+    result_path = result_file(args.work_dir)
     for seed in args.seeds:
         with locked(path.with_name(f'seed{seed}.lock'), wait=False) as is_mine:
             if not is_mine:
@@ -79,7 +80,7 @@ def main() -> None:
     metrics = {'runs/mean': scores.mean(), 'runs/std': scores.std(ddof=1) if len(scores) > 1 else 0.0,
                'runs/lowest': scores.min(), 'runs/highest': scores.max()}
     ops = dict(ops_m=runs[0]['ops'] / 1e6, bops_m=runs[0]['bops'] / 1e6, params_k=runs[0]['params'] / 1e3)
-    replace_text(Path(args.work_dir) / 'result.json', json.dumps(dict(metrics=metrics, ops=ops), indent=1) + '\n')
+    replace_text(result_path, json.dumps(dict(metrics=metrics, ops=ops), indent=1) + '\n')
     print(json.dumps(dict(metrics, **ops, num=len(scores))))
 
 

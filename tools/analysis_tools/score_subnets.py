@@ -12,7 +12,7 @@ from nasbnn_det.arch import Arch
 from nasbnn_det.cli import SHAPE_HELP, add_config_options, choose_shape, read_config, run_tool
 from nasbnn_det.costs import count_ops
 from nasbnn_det.engine.evaluation.offline import build_subnet_evaluator
-from nasbnn_det.files import replace_text
+from nasbnn_det.files import replace_text, result_file
 from nasbnn_det.supernet import extract_subnet, load_supernet
 
 
@@ -35,6 +35,7 @@ def main() -> None:
     args = parse_args()
     if args.num < 2:
         raise ValueError(f'--num is {args.num}; a spread needs at least 2 architectures')
+    result_path = result_file(args.work_dir)
     supernet = load_supernet(args.supernet)
     evaluate = build_subnet_evaluator(read_config(args.config, args.cfg_options), args.work_dir, args.batches)
     shape = choose_shape(args.shape, dict(input_size=evaluate.image_size))
@@ -53,7 +54,7 @@ def main() -> None:
     scores_file = Path(args.out or Path(args.work_dir) / 'scores.json')
     replace_text(scores_file, json.dumps(dict(summary=summary, subnets=rows), indent=1) + '\n')
     metrics = {f'random_subnets/{key}': summary[key] for key in ('mean', 'std', 'lowest', 'highest')}
-    replace_text(Path(args.work_dir) / 'result.json', json.dumps(dict(metrics=metrics), indent=1) + '\n')
+    replace_text(result_path, json.dumps(dict(metrics=metrics), indent=1) + '\n')
     print(json.dumps(summary))
 
 

@@ -10,7 +10,7 @@ from nasbnn_det.arch import load_arch
 from nasbnn_det.cli import SHAPE_HELP, add_config_options, choose_shape, file_info, read_config, run_tool
 from nasbnn_det.costs import count_ops
 from nasbnn_det.engine.evaluation.offline import build_subnet_evaluator
-from nasbnn_det.files import replace_text
+from nasbnn_det.files import replace_text, result_file
 from nasbnn_det.supernet import extract_subnet, file_sha256, load_supernet, save_subnet
 
 
@@ -27,9 +27,25 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _arch_file(out: Path) -> Path:
+    """Where the architecture goes; refuses a file there that this tool did not write."""
+    if out.is_dir():
+        raise ValueError(f"--out '{out}' is a folder; name a checkpoint to write")
+    path = out.with_name('arch.json')
+    try:
+        ours = not path.exists() or path.read_text(encoding='utf-8') == load_arch(path).to_json() + '\n'
+    except ValueError:
+        ours = False
+    if not ours:
+        raise ValueError(f"'{path}' is there already, of another make, and this tool would replace it; choose another "
+                         'folder for --out')
+    return path
+
+
 def main() -> None:
     args = parse_args()
     arch = load_arch(args.arch)
+    result_path, arch_path = result_file(args.work_dir), _arch_file(Path(args.out))
     supernet = load_supernet(args.supernet)
     subnet = extract_subnet(supernet, arch)
     evaluate = build_subnet_evaluator(read_config(args.config, args.cfg_options), args.work_dir, args.batches)
@@ -38,9 +54,9 @@ def main() -> None:
     ops = count_ops(arch, shape, supernet.num_classes)
     save_subnet(args.out, subnet, metrics=metrics, ops=ops.ops, input_size=list(shape),
                 supernet_sha256=file_sha256(args.supernet))
-    replace_text(Path(args.out).with_name('arch.json'), arch.to_json() + '\n')
+    replace_text(arch_path, arch.to_json() + '\n')
     result = dict(metrics=metrics, ops=dict(ops_m=ops.ops / 1e6, flops_m=ops.flops / 1e6, bops_m=ops.bops / 1e6))
-    replace_text(Path(args.work_dir) / 'result.json', json.dumps(result, indent=1))
+    replace_text(result_path, json.dumps(result, indent=1))
     print(f'{arch}\n{ops.ops / 1e6:.2f}M OPs at {shape[0]} x {shape[1]}, '
           + ', '.join(f'{k} {v:.6g}' for k, v in metrics.items()) + f'\nwritten: {args.out}')
 

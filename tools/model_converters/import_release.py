@@ -27,9 +27,17 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _check_folder(out: Path) -> None:
+    """Refuses a folder with files of these names that this tool did not write; keys.json is a mark of its own."""
+    there = [name for name in ('supernet.pth', 'front.json', 'history.jsonl', 'front.png') if (out / name).exists()]
+    if there and not (out / 'keys.json').is_file():
+        raise ValueError(f"'{out}' has a {there[0]} already, which this tool would replace; choose another folder for --out")
+
+
 def main() -> None:
     args = parse_args()
     space = read_space(args.space)
+    _check_folder(Path(args.out))
     released = load_released_supernet(args.checkpoint, space)
     classes, out, shape = released.supernet.num_classes, Path(args.out), tuple(args.shape)
     # Read everything before anything is written.

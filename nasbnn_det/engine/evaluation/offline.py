@@ -3,6 +3,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from ...evaluation.top_k import check_top_k
+from ..start_checks import check_labels
 from .from_runner import runner_subnet_evaluator
 from .subnet_evaluator import SubnetEvaluator
 
@@ -25,4 +26,5 @@ def build_subnet_evaluator(cfg: Config, work_dir: str, batches: int = 10) -> Sub
         cfg.train_dataloader.dataset.pipeline = cfg.val_dataloader.dataset.pipeline
     runner = Runner.from_cfg(cfg)
     loop = runner.val_loop
+    check_labels(cfg.model, runner.train_dataloader.dataset, loop.dataloader.dataset)
     return runner_subnet_evaluator(runner, runner.train_dataloader, batches, loop.dataloader, loop.evaluator)

@@ -5,6 +5,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
+from ...datasets.class_names import check_same_places, class_names
 from ...models.detector_checks import check_binarized, check_classes, check_levels
 from ...registry import HOOKS
 
@@ -14,8 +15,9 @@ class CheckDetectorHook(Hook):
     """Refuses a detector whose parts do not fit each other or the data, in one sentence, before time is spent.
 
     Checked are the classes of every head against those of the data sets, the levels of the backbone against the neck's
-    and the neck's against the head's, and that what a ``conv_cfg`` wants binary is. A :class:`FastCocoMetric` without an
-    ``ann_file`` gets the annotations of the data set it evaluates.
+    and the neck's against the head's, and that what a ``conv_cfg`` wants binary is; labels of training against those of
+    validation. A :class:`FastCocoMetric` without an ``ann_file`` gets the annotations of the data set it evaluates; the
+    images of its own file are compared with the data set's.
     """
 
     priority = 'VERY_HIGH'
@@ -35,10 +37,13 @@ class CheckDetectorHook(Hook):
         """Checks the data for training and validation.
 
         Raises:
-            ValueError: If they do not fit the model.
+            ValueError: If they do not fit the model or each other.
         """
         _check_data(runner, runner.train_loop)
         _check_data(runner, runner.val_loop)
+        if runner.val_loop is not None:
+            names = [class_names(loop.dataloader.dataset.metainfo) for loop in (runner.train_loop, runner.val_loop)]
+            check_same_places(*names, 'the training set', 'the validation set')
 
     def before_val(self, runner: Runner) -> None:
         """Checks the data for a validation without training; after :meth:`before_train` nothing is left to do."""
@@ -68,9 +73,13 @@ def _check_data(runner: Runner, loop: Optional[BaseLoop]) -> None:
     dataset = loop.dataloader.dataset
     check_classes(model, dataset.metainfo.get('classes', ()))
     annotations = getattr(dataset, 'annotations', None)
-    for metric in _metrics(loop):
-        if annotations is not None and not getattr(metric, 'has_annotations', True):
-            ids = [dataset.get_data_info(i)['img_id'] for i in range(len(dataset))]
+    # Of FastCocoMetric, which is imported where MMDetection is.
+    metrics = [metric for metric in _metrics(loop) if annotations is not None and hasattr(metric, 'use_annotations')]
+    ids = [dataset.get_data_info(i)['img_id'] for i in range(len(dataset))] if metrics else []
+    for metric in metrics:
+        if metric.has_annotations:
+            metric.check_data(annotations, ids)
+        else:
             metric.use_annotations(annotations, ids)
 
 

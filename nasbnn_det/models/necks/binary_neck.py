@@ -12,11 +12,14 @@ def input_channels(neck: str, in_channels: Optional[Sequence[int]]) -> Tuple[int
     """What a neck's config says of its inputs.
 
     Raises:
-        ValueError: If there is no input level.
+        ValueError: If there is no input level, or they are no numbers.
     """
     if in_channels is None:
         raise ValueError(f'{neck} needs in_channels, a number per input level; in a detector of nasbnn_det (such as '
                          'nasbnn_det.BinaryRTMDet) it takes those of the backbone')
+    if not isinstance(in_channels, (list, tuple)) or not all(type(c) is int and c > 0 for c in in_channels):
+        raise ValueError(f'in_channels of {neck} is {in_channels!r}; allowed is a list of numbers, the channels of each '
+                         'input level; a detector of nasbnn_det (such as nasbnn_det.BinaryRTMDet) fills them in')
     if not in_channels:
         raise ValueError(f'{neck} needs the channels of at least one input level; in_channels is empty')
     return tuple(in_channels)
