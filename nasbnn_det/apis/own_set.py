@@ -23,7 +23,9 @@ from nasbnn_det.datasets.pipelines import detection_pipelines
 size = ({size}, {size})
 mine = dict(data_root={root!r}, metainfo=dict(classes={classes!r}))
 train_pipeline, test_pipeline = detection_pipelines(size, loader='nasbnn_det.LoadImage')
-train_dataloader = dict(batch_size={batch}, dataset=dict(pipeline=train_pipeline, {train}, **mine))
+train_dataloader = dict(
+    batch_size={batch},
+    dataset=dict(pipeline=train_pipeline, filter_cfg=dict(filter_empty_gt=False), {train}, **mine))
 val_dataloader = dict(batch_size={batch}, dataset=dict(pipeline=test_pipeline, {val}, **mine))
 test_dataloader = val_dataloader
 model = dict(bbox_head=dict(num_classes={num_classes}))

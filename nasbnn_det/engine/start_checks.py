@@ -23,8 +23,9 @@ def check_training(runner: Runner) -> None:
     loader = runner.train_loop.dataloader
     if not len(loader):
         size = loader.batch_sampler.batch_size
-        raise ValueError(f'the {len(loader.dataset)} training images make no batch of {size}; set a smaller '
-                         'train_dataloader.batch_size, or drop_last=False')
+        raise ValueError(f'the training set has {len(loader.dataset)} images, which are less than a batch of {size}, and '
+                         'train_dataloader.drop_last=True leaves nothing of them: set drop_last=False, or a smaller '
+                         'batch_size')
     validation = runner.val_loop.dataloader.dataset if runner.val_loop is not None else None
     check_labels(runner.cfg.get('model') or {}, loader.dataset, validation)
     _check_start(runner)

@@ -68,7 +68,7 @@ def test_fewer_images_than_a_batch(tiny_shapes, tmp_path, run_tool):
         f'dataset.data_root={tiny_shapes}/cls', 'num_workers=0')]
     done = run_tool('tools/train.py', SUPERNET, '--work-dir', tmp_path, '--cfg-options', *data, 'model.num_classes=5',
                     'model.data_preprocessor.num_classes=5', 'train_dataloader.batch_size=11')
-    assert 'the 10 training images make no batch of 11; set a smaller train_dataloader.batch_size' in refused(done)
+    assert 'the training set has 10 images, which are less than a batch of 11' in refused(done)
 
 
 @pytest.fixture(scope='module')

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.runner import save_checkpoint
 from packed_detector import CLASSES, CONFIG
 
 from nasbnn_det.apis import PackedDetector
