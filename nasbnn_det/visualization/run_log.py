@@ -77,7 +77,7 @@ def find_runs(folder: Path) -> List[Path]:
 
 def _rows(path: Path) -> List[_Row]:
     rows = []
-    for line in path.read_text(encoding='utf-8').splitlines():
+    for line in path.read_text(encoding='utf-8', errors='replace').splitlines():
         try:
             row = json.loads(line)
         except ValueError:  # what a killed training was writing
@@ -88,7 +88,7 @@ def _rows(path: Path) -> List[_Row]:
 
 
 def _seconds(log: Path) -> float:
-    times = [datetime.strptime(text, '%Y/%m/%d %H:%M:%S') for text in _TIME.findall(log.read_text(encoding='utf-8'))]
+    times = [datetime.strptime(text, '%Y/%m/%d %H:%M:%S') for text in _TIME.findall(log.read_text(encoding='utf-8', errors='replace'))]
     return (max(times) - min(times)).total_seconds() if times else 0.0
 
 
