@@ -88,7 +88,8 @@ def _rows(path: Path) -> List[_Row]:
 
 
 def _seconds(log: Path) -> float:
-    times = [datetime.strptime(text, '%Y/%m/%d %H:%M:%S') for text in _TIME.findall(log.read_text(encoding='utf-8', errors='replace'))]
+    found = _TIME.findall(log.read_text(encoding='utf-8', errors='replace'))
+    times = [datetime.strptime(text, '%Y/%m/%d %H:%M:%S') for text in found]
     return (max(times) - min(times)).total_seconds() if times else 0.0
 
 
