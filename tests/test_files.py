@@ -1,10 +1,9 @@
 """Files are whole or not there."""
-import multiprocessing
 import os
 
 import pytest
 
-from nasbnn_det.files import locked, read_log, replace_text, replacing, result_file
+from nasbnn_det.files import read_log, replace_text, replacing, result_file
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -18,31 +17,6 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert path.read_text() == 'old' and [p.name for p in path.parent.iterdir()] == ['a.json']
     replace_text(path, 'neu: ü')
     assert path.read_text(encoding='utf-8') == 'neu: ü'
-
-
-def add_lines(path, number):
-    for i in range(number):
-        with locked(path.with_suffix('.lock')):
-            replace_text(path, path.read_text() + f'{i}\n')
-
-
-def test_several_processes_add_to_a_file_and_nothing_is_lost(tmp_path):
-    path = tmp_path / 'lines.txt'
-    path.touch()
-    processes = [multiprocessing.get_context('fork').Process(target=add_lines, args=(path, 100)) for _ in range(3)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert sorted(map(int, path.read_text().split())) == sorted(3 * list(range(100)))
-
-
-def test_who_does_not_wait_is_told_that_it_has_no_lock(tmp_path):
-    with locked(tmp_path / 'folder' / 'a.lock') as first:
-        with locked(tmp_path / 'folder' / 'a.lock', wait=False) as second:
-            assert first and not second
-    with locked(tmp_path / 'folder' / 'a.lock', wait=False) as third:
-        assert third
 
 
 def test_files_beside_it_are_left_and_modes_are_the_users(tmp_path):
