@@ -12,9 +12,10 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from nasbnn_det.apis.own_set import choose_schedule, config_text, measure_step
+from nasbnn_det.apis.own_set import choose_schedule, config_text
 from nasbnn_det.cli import keep_memory, run_tool, shipped_config
 from nasbnn_det.datasets.own_set import find_own_set
+from nasbnn_det.engine.step_time import measure_step
 from nasbnn_det.files import replace_text
 
 _BASE = 'detection/rtmdet/rtmdet_nasbnn-tiny_1xb4-60e_coco-tiny-320.py'
