@@ -5,6 +5,7 @@ when a registry is first asked.
 """
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import FUNCTIONS as MMENGINE_FUNCTIONS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
@@ -24,6 +25,7 @@ DATASETS = Registry('dataset', parent=MMENGINE_DATASETS, scope='nasbnn_det',
                     locations=['nasbnn_det.datasets.checked_coco', 'nasbnn_det.datasets.shapes_coco'])
 TRANSFORMS = Registry('transform', parent=MMENGINE_TRANSFORMS, scope='nasbnn_det',
                       locations=['nasbnn_det.datasets.transforms'])
+FUNCTIONS = Registry('function', parent=MMENGINE_FUNCTIONS, scope='nasbnn_det', locations=['nasbnn_det.datasets.collate'])
 LOOPS = Registry('loop', parent=MMENGINE_LOOPS, scope='nasbnn_det',
                  locations=['nasbnn_det.engine.loops'])
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(

@@ -13,11 +13,13 @@ train_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     drop_last=True,
+    collate_fn=dict(type='nasbnn_det.stack_images'),
     dataset=dict(type='CIFAR10', data_root='data/cifar10', split='train', pipeline=train_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=True))
 val_dataloader = dict(
     batch_size=500,
     num_workers=2,
+    collate_fn=dict(type='nasbnn_det.stack_images'),
     dataset=dict(type='CIFAR10', data_root='data/cifar10', split='test', pipeline=test_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=False))
 val_evaluator = dict(type='Accuracy', topk=(1, ))

@@ -22,6 +22,7 @@ train_dataloader = dict(
     num_workers=8,
     persistent_workers=True,
     drop_last=True,
+    collate_fn=dict(type='nasbnn_det.stack_images'),
     dataset=dict(
         type='CustomDataset', data_root=data_root, ann_file='meta/train.txt', data_prefix='train',
         with_label=True, pipeline=train_pipeline),
@@ -31,6 +32,7 @@ val_dataloader = dict(
     batch_size=256,
     num_workers=8,
     persistent_workers=True,
+    collate_fn=dict(type='nasbnn_det.stack_images'),
     dataset=dict(
         type='CustomDataset', data_root=data_root, ann_file='meta/held_out.txt', data_prefix='train',
         with_label=True, pipeline=test_pipeline),

@@ -17,11 +17,13 @@ train_dataloader = dict(
     num_workers=1,
     persistent_workers=True,
     drop_last=True,
+    collate_fn=dict(type='nasbnn_det.stack_images'),
     dataset=dict(type='CustomDataset', data_root=data_root, data_prefix='cls/train', pipeline=train_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=True))
 val_dataloader = dict(
     batch_size=250,
     num_workers=0,
+    collate_fn=dict(type='nasbnn_det.stack_images'),
     dataset=dict(type='CustomDataset', data_root=data_root, data_prefix='cls/val', pipeline=test_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=False))
 val_evaluator = dict(type='Accuracy', topk=(1, ))
