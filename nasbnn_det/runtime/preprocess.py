@@ -136,7 +136,10 @@ def read_image(image: Union[np.ndarray, str, os.PathLike]) -> np.ndarray:
     if not Path(image).is_file():
         raise FileNotFoundError(f"image '{image}' does not exist")
     content = Path(image).read_bytes()
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    try:
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    except cv2.error:  # more pixels than OpenCV takes, for example
+        pixels = None
     if pixels is None or is_truncated(content):
         raise ValueError(f"image '{image}' can't be read: it is cut off or no image; allowed are complete files that OpenCV "
                          'reads, such as jpg and png')
