@@ -17,6 +17,6 @@ def is_truncated(content: bytes) -> bool:
             from PIL import Image  # only images that look cut off need it
             try:
                 Image.open(io.BytesIO(content)).load()
-            except (OSError, SyntaxError):
+            except (OSError, SyntaxError, Image.DecompressionBombError):  # what is too large to be looked at is not trusted
                 return True
     return False

@@ -134,7 +134,8 @@ def test_bad_input_met_by_a_worker_is_one_sentence(error, words, workers, capsys
 
 @pytest.mark.parametrize('workers', [0, 1])
 @pytest.mark.parametrize('error', [ValueError('of another library'), KeyError('key'), RuntimeError('a fault'),
-                                   OSError('of another library'), OSError()], ids=repr)
+                                   OSError('of another library'), OSError(), TypeError('f() got an unexpected keyword')],
+                         ids=repr)
 def test_faults_keep_their_traceback(error, workers):
     with pytest.raises(type(error)):
         run_tool(lambda: load(error, workers))
@@ -205,6 +206,8 @@ def test_an_unknown_type_and_an_empty_folder_are_said(tmp_path, capsys):
     from mmpretrain.datasets import CustomDataset
     (tmp_path / 'cat').mkdir()
     for build, words in ((lambda: MODELS.build(dict(type='Nix')), 'Nix is not in the mmengine::model registry'),
+                         (lambda: MODELS.build(dict(type='BaseDataPreprocessor', size=1)), "keyword argument 'size'"),
+                         (lambda: MODELS.build(dict(type='ExponentialMovingAverage')), "missing 1 required"),
                          (lambda: CustomDataset(data_root=str(tmp_path)), 'Found 0 files in subfolders of: {')):
         with pytest.raises(SystemExit):
             run_tool(build)

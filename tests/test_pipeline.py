@@ -101,6 +101,15 @@ def test_killed_pipeline_continues(root, tmp_path):
     assert len((work / 'first' / 'runs.txt').read_text().splitlines()) == 1
 
 
+def test_a_training_that_was_killed_while_it_wrote_its_log_is_continued(root, tmp_path):
+    log = tmp_path / 'work' / 'first' / '1' / 'vis_data'
+    log.mkdir(parents=True)
+    (log / 'scalars.json').write_text('{"loss": 2.0}\n{"loss": 1.5}\n{"lo')
+    (root / 'write.py').write_text('')
+    record, = run_pipeline([stage('first', resume=True)], root, tmp_path / 'work', '')
+    assert record['metrics'] == dict(first_loss=2.0, last_loss=1.5)
+
+
 def test_report(root, tmp_path):
     work = tmp_path / 'work'
     page = write_report(run_pipeline([stage('first'), stage('second', 'sleep.py', '--resume')], root, work, ''), work)

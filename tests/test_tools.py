@@ -253,3 +253,19 @@ def test_detections_are_drawn_where_they_are(tmp_path, monkeypatch):
         rows, columns = np.nonzero(drawn[int(70 * scale):].any(2))  # below the name
         assert abs(columns.min() - 80 * scale) < 4 and abs(columns.max() - 240 * scale) < 4
         assert abs(rows.max() + int(70 * scale) - 180 * scale) < 4
+
+
+def test_an_extraction_replaces_no_architecture_but_its_own(tmp_path, monkeypatch):
+    from nasbnn_det.arch import SPACES, Arch
+    monkeypatch.syspath_prepend(str(ROOT / 'tools' / 'model_converters'))
+    import extract_subnet
+    place = tmp_path / 'arch.json'
+    assert extract_subnet._arch_file(tmp_path / 'subnet.pth') == place
+    place.write_text(Arch.smallest(SPACES['tiny']).to_json() + '\n')
+    assert extract_subnet._arch_file(tmp_path / 'subnet.pth') == place
+    for text in (json.dumps(Arch.smallest(SPACES['tiny']).to_dict(), indent=1), '{"mine": 1}', ''):
+        place.write_text(text)
+        with pytest.raises(ValueError, match=f"'{place}' is there already, of another make"):
+            extract_subnet._arch_file(tmp_path / 'subnet.pth')
+    with pytest.raises(ValueError, match='is a folder; name a checkpoint'):
+        extract_subnet._arch_file(tmp_path)

@@ -19,8 +19,8 @@ def run_tool(main: Callable[[], None]) -> None:
     """Runs a tool and ends its processes; what says "bad input" becomes one line on stderr and exit status 1.
 
     That is a ValueError of ours, or the system's word that a path can't be used, also when a worker process of a data
-    loader raised it; that such a process was killed; and what MMEngine and MMPretrain say of an unknown type in a config
-    and of a folder without images.
+    loader raised it; that such a process was killed; and what MMEngine and MMPretrain say of an unknown type or key in a
+    config and of a folder without images.
     MMEngine wraps errors of components it builds into longer ones of the same type; the first line is kept.
 
     Args:
@@ -31,7 +31,7 @@ def run_tool(main: Callable[[], None]) -> None:
     try:
         main()
         end_processes()
-    except (ValueError, OSError, RuntimeError, KeyError) as error:
+    except (ValueError, OSError, RuntimeError, KeyError, TypeError) as error:
         sentence = _sentence(error)
         if sentence is None:
             raise
@@ -49,6 +49,8 @@ def _sentence(error: BaseException) -> Optional[str]:
                 'memory; lower num_workers or batch_size of the loader')
     if isinstance(error, RuntimeError) and text.startswith('Found 0 files in subfolders of'):
         return text
+    if isinstance(error, TypeError) and re.search(r'__init__\(\) (got an unexpected keyword|missing \d+ required)', text):
+        return text if _raised_in(error) == 'mmengine.registry.build_functions' else None
     if isinstance(error, KeyError) and re.search(r'is not in the .* registry', text):
         return str(error.args[0])
     if isinstance(error, OSError) and (isinstance(error, _PATHS) or error.errno in _NUMBERS):
@@ -70,9 +72,14 @@ def _raised_in_worker(text: str) -> Optional[str]:
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Whether the error was raised in this package or in the tool itself, at the innermost frame."""
-    trace = error.__traceback__
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    name = trace.tb_frame.f_globals.get('__name__', '')
+    """Whether the error was raised in this package or in the tool itself."""
+    name = _raised_in(error)
     return name == '__main__' or 'nasbnn_det' in name
+
+
+def _raised_in(error: BaseException) -> str:
+    """The module of the innermost frame."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace.tb_frame.f_globals.get('__name__', '') if trace is not None else ''

@@ -61,11 +61,14 @@ class PackedFile:
             nn.Module: The packed model, in evaluation mode.
 
         Raises:
-            ValueError: If the model has no such modules, or its other keys differ.
+            ValueError: If the model has no such modules, another number of classes, or its other keys differ.
         """
         arch = getattr(getattr(model, 'backbone', None), 'arch', None)
         if arch is not None and self.info.get('arch') not in (None, json.loads(json.dumps(arch.to_dict()))):
             raise ValueError('the packed file is of another architecture than the model')
+        wanted, classes = getattr(getattr(model, 'bbox_head', None), 'num_classes', None), self.info.get('classes') or ()
+        if wanted is not None and classes and len(classes) != wanted:
+            raise ValueError(f'the packed file is of {len(classes)} classes, the model of {wanted}')
         names = {name for name, _ in model.named_modules()}
         missing = sorted(set(self.chains) - names)
         if missing:

@@ -143,7 +143,10 @@ def read_image(image: Any) -> np.ndarray:
         what = 'is a folder' if Path(image).is_dir() else 'does not exist'
         raise FileNotFoundError(f"image '{image}' {what}; give a file of this machine")
     content = Path(image).read_bytes()
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    try:
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    except cv2.error:  # more pixels than OpenCV takes, for example
+        pixels = None
     if pixels is None or is_truncated(content):
         raise ValueError(f"image '{image}' can't be read: it is cut off or no image; allowed are complete files that OpenCV "
                          'reads, such as jpg and png')

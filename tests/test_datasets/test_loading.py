@@ -1,9 +1,13 @@
 """LoadImage loads what mmcv's transform loads, and names the file it cannot load."""
+import zlib
+
 import cv2
 import numpy as np
 import pytest
 
 from nasbnn_det.datasets.shapes import SceneParams, render_scene
+from nasbnn_det.image_files import is_truncated
+from nasbnn_det.runtime.preprocess import read_image
 
 pytest.importorskip('mmcv')
 
@@ -67,6 +71,24 @@ def test_truncated(encoded, save, suffix, part, backend):
 def test_no_image(save, content, backend):
     with pytest.raises(ValueError, match='truncated or no image'):
         LoadImage(imdecode_backend=backend)(dict(img_path=save('image.jpg', content)))
+
+
+def huge_png(width, height):
+    """A file of a few bytes that says it holds so many pixels, and ends as a whole one does."""
+    def chunk(kind, data):
+        return len(data).to_bytes(4, 'big') + kind + data + zlib.crc32(kind + data).to_bytes(4, 'big')
+
+    head = width.to_bytes(4, 'big') + height.to_bytes(4, 'big') + b'\x01\0\0\0\0'
+    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) + chunk(b'IDAT', zlib.compress(b'')) + chunk(b'IEND', b'')
+
+
+@pytest.mark.parametrize('rest', [b'', b'more'])
+def test_more_pixels_than_can_be_read(save, rest):
+    path = save('image.png', huge_png(40000, 30000) + rest)
+    for read in (read_image, lambda path: LoadImage()(dict(img_path=path))):
+        with pytest.raises(ValueError, match="image '.*image.png'"):
+            read(path)
+    assert is_truncated(huge_png(40000, 30000) + b'more')
 
 
 def test_empty(save):

@@ -106,6 +106,17 @@ def test_wrong_keys_are_named(changed, table, tmp_path, change, words, convert):
     assert not (tmp_path / 'out').exists()
 
 
+def test_a_folder_with_files_of_others_is_left(reference, table, tmp_path, convert):
+    command = (reference('narrow_checkpoint.pth.tar'), '--space', table, '--out', tmp_path)
+    (tmp_path / 'front.json').write_text('of a search')
+    code, said = convert(*command)
+    assert code == 1 and f"'{tmp_path}' has a front.json already" in said
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [('front.json', 'of a search')]
+    (tmp_path / 'front.json').unlink()
+    # What it wrote itself it may write again.
+    assert [convert(*command)[0] for _ in range(2)] == [0, 0]
+
+
 def test_another_space_or_number_of_classes_is_refused(reference, meta):
     path = reference('narrow_checkpoint.pth.tar')
     with pytest.raises(ValueError, match="for the space 'imagenet'"):

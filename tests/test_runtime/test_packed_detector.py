@@ -294,6 +294,13 @@ def test_a_network_that_a_file_has_no_words_for_is_named(trained, change, messag
         describe_network(model)
 
 
+def test_a_model_of_other_classes_is_refused(trained):
+    cfg = copy.deepcopy(trained[0].model)
+    cfg.bbox_head.num_classes = 4
+    with pytest.raises(ValueError, match='packed file is of 5 classes, the model of 4'):
+        load_packed(trained[2] / 'd.safetensors').apply_to(MODELS.build(cfg))
+
+
 def test_a_model_of_another_architecture_is_refused(trained):
     cfg, _, folder = trained
     packed = load_packed(folder / 'd.safetensors')
