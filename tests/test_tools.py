@@ -208,7 +208,7 @@ def test_scores_of_subnets_and_their_rank_correlation(tiny_shapes, tmp_path, run
 
     from nasbnn_det.supernet import Supernet, save_supernet
     config, = (ROOT / 'configs/supernet/ablation').glob('nasbnn-supernet-small_1xb*.py')
-    alone, = (ROOT / 'configs/finetune').glob('nasbnn-scratch_*.py')
+    alone, = (ROOT / 'configs/finetune').glob('nasbnn-scratch_*-32.py')
     torch.manual_seed(0)
     save_supernet(tmp_path / 'supernet.pth', Supernet(Config.fromfile(config).space, 5))
     data = ['--cfg-options', *(f'{split}_dataloader.dataset.{key}' for split in ('train', 'val')

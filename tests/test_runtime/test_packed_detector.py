@@ -91,7 +91,7 @@ class Refuse:
         if first in ('mmcv', 'mmdet', 'mmengine', 'mmpretrain') or first == 'nasbnn_det' and room not in ROOMS:
             raise ImportError(f'{name} was imported')
 
-ROOMS = ('', 'apis', 'binary', 'files', 'identity', 'image_files', 'native', 'runtime', 'version')
+ROOMS = ('', 'apis', 'binary', 'files', 'identity', 'image_files', 'nameless_user', 'native', 'runtime', 'version')
 sys.meta_path.insert(0, Refuse())
 if sys.argv[4] == 'absent':
     sys.modules['mmengine'] = None
