@@ -31,7 +31,10 @@ def plot_training_cost(path: Union[str, os.PathLike], found: Dict[str, Sequence[
                 panel.plot(places, [line[quantity][name] for line in lines], 'o-', ms=4, lw=1.2, color=_COLOURS[name],
                            label=_NAMES[name])
             panel.set_ylim(bottom=0)
-            panel.set_xticks(places)
+            if places[-1] > 8 * places[0]:  # doubled from place to place: labels would lie over each other
+                panel.set_xscale('log', base=2)
+            panel.set_xticks(places, [str(place) for place in places])
+            panel.minorticks_off()
             panel.grid(alpha=0.3)
             panel.set_ylabel(label)
         axes[1][column].set_xlabel(_AXES[varied])

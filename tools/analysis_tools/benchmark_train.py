@@ -21,7 +21,7 @@ from mmengine.dist import all_reduce_params, get_rank, get_world_size
 from torch import Tensor, nn
 
 from nasbnn_det.arch import Arch, get_space
-from nasbnn_det.cli import run_tool
+from nasbnn_det.cli import keep_memory, run_tool
 from nasbnn_det.cli.machine import cpu_name
 from nasbnn_det.costs import count_ops
 from nasbnn_det.engine.ranks import from_main
@@ -238,6 +238,8 @@ def main() -> None:
     if args.memory_of:
         print(json.dumps(peak_memory(args, args.memory_of)))
         return
+    # As a training does. Not where peaks are measured: what was free at the start would not count.
+    keep_memory()
     supernet = args.network == 'supernet'
     if 'RANK' in os.environ:
         if not supernet:

@@ -22,7 +22,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--ops', type=float, nargs='+', default=[0.4e6, 0.8e6], help='operations of the networks between')
     parser.add_argument('--size', type=int, default=64, help='height and width of the images where the batch changes')
     parser.add_argument('--batch', type=int, default=64, help='images a step where the size or the processes change')
-    parser.add_argument('--batches', type=int, nargs='+', default=[8, 16, 32, 64, 128])
+    parser.add_argument('--batches', type=int, nargs='+', default=[8, 16, 32, 64, 128, 256])
     parser.add_argument('--sizes', type=int, nargs='+', default=[32, 48, 64, 96, 128])
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--threads', type=int, default=2, help='of one process; two processes have half of them each')
