@@ -12,7 +12,7 @@ from typing import Any, Dict, Optional, Tuple, Union
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from ..arch import Arch
@@ -115,7 +115,7 @@ def write(path: Union[str, os.PathLike], net: nn.Module, arch: Arch, **facts: An
     """
     metadata = dict(format=FORMAT, arch=arch.to_json(), **{key: str(value) for key, value in facts.items()})
     with replacing(path) as part:
-        save_file(encode(net), part, metadata)
+        part.write_bytes(save(encode(net), metadata))  # save_file would let nobody else read it
 
 
 def read(path: Union[str, os.PathLike]) -> Tuple[Dict[str, Tensor], Dict[str, str]]:
