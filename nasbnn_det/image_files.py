@@ -1,6 +1,8 @@
 """What the readers of image files share, in training and in the packed runtime. Imports the standard library alone."""
 import io
 
+#: Endings of image files that both Pillow and OpenCV read.
+IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 # How files begin and end whose missing rest OpenCV 4 fills with grey, without an error.
 _ENDS = ((b'\xff\xd8', b'\xff\xd9'), (b'\x89PNG', b'IEND\xaeB`\x82'))
 

@@ -10,7 +10,7 @@ import tempfile
 from mmengine.registry import init_default_scope
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
-from nasbnn_det.apis.checkpoint import check_checkpoint
+from nasbnn_det.apis import check_checkpoint
 from nasbnn_det.cli import add_config_options, keep_memory, read_config, run_tool
 from nasbnn_det.engine.hooks import CheckDetectorHook
 from nasbnn_det.engine.start_checks import check_training

@@ -5,7 +5,7 @@ from typing import Any
 # Imported when they are asked for (PEP 562): PackedDetector needs nothing of what the others need, MMEngine least of all.
 _HOMES = {
     'PackedDetector': 'nasbnn_det.runtime',
-    'check_checkpoint': 'nasbnn_det.apis.checkpoint',
+    'check_checkpoint': 'nasbnn_det.models.checkpoint',
     'describe': 'nasbnn_det.pretrained',
     'import_release': 'nasbnn_det.apis.release',
     'list_models': 'nasbnn_det.pretrained',

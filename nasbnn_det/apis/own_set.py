@@ -5,7 +5,7 @@ from typing import Optional
 
 from ..datasets.own_set import OwnSet, Split
 
-#: Epochs beyond which a set of any size gains little.
+#: However much time there is.
 MOST_EPOCHS = 300
 _VALIDATIONS = 6
 _TEXT = '''# Written by train_own.py; a config like any other: change it, train it by tools/train.py, test by tools/test.py.

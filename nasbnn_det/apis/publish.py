@@ -7,7 +7,7 @@ from typing import Dict, List, Union
 from ..arch import Arch
 from ..files import replace_text
 from ..identity import decode
-from ..pretrained import SCHEME, Entry, eight_bit
+from ..pretrained import SCHEME, Entry
 from ..pretrained.catalog import read_catalog
 from ..supernet import Subnet
 from ..supernet.checkpoint import file_sha256, read_checkpoint
@@ -78,8 +78,3 @@ def publish(file: _Path, entry: Entry, title: str, licence: str, terms: str = ''
     metrics = '\n'.join(f'| {key} | {value:.2f} |' for key, value in entry.metrics.items())
     words = dict(facts, metrics=metrics, title=title, licence=licence, terms=terms, scheme=SCHEME)
     replace_text(folder / f'{entry.name}.md', _CARD.format(**words))
-
-
-def write_weights(path: _Path, net: Subnet) -> None:
-    """Writes a network as eight-bit latents, with its architecture."""
-    eight_bit.write(path, net, net.arch)

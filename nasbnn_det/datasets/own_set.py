@@ -11,7 +11,7 @@ _ANNOTATIONS = {
     split: [pattern.format(name) for pattern in
             ('annotations/instances_{}.json', 'annotations/instances_{}2017.json', 'annotations/{}.json',
              '{}/_annotations.coco.json', '{}/annotations.json', '{}.json') for name in names]
-    for split, names in dict(train=('train', ), val=('val', 'valid', 'test')).items()
+    for split, names in dict(train=('train', ), val=('val', 'valid')).items()
 }
 #: Folders of images, tried in turn; {split} is train or val.
 _IMAGES = ('', '{split}', '{split}2017', 'valid', 'test', 'images', 'images/{split}', 'images/{split}2017')

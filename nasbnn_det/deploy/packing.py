@@ -10,8 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
-from ..apis.checkpoint import check_checkpoint
 from ..datasets.class_names import check_same_places, class_names
+from ..models.checkpoint import check_checkpoint
 from ..runtime import pack
 from ..runtime.detector import NETWORKS
 from ..runtime.file import PackedFile, split_packed

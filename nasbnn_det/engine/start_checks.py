@@ -4,8 +4,8 @@ from typing import Any, Mapping, Optional
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch.utils.data import Dataset
 
-from ..apis.checkpoint import check_checkpoint
 from ..datasets.class_names import check_same_places, class_names, classifier_classes
+from ..models.checkpoint import check_checkpoint
 from ..supernet.checkpoint import load_safely
 
 

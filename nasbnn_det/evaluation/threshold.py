@@ -2,6 +2,8 @@
 from typing import NamedTuple, Sequence
 
 import numpy as np
+import torch
+from torchvision.ops import box_iou, nms
 
 
 class Boxes(NamedTuple):
@@ -35,13 +37,10 @@ class Threshold(NamedTuple):
         return 2 * self.precision * self.recall / max(self.precision + self.recall, 1e-12)
 
 
-def overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Intersection over union of each pair, shape (len(boxes), len(others)); 0 where both are empty."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    both = (high - low).clip(min=0).prod(2)
-    areas, other_areas = ((b[:, 2:] - b[:, :2]).prod(1) for b in (boxes, others))
-    return both / np.maximum(areas[:, None] + other_areas[None] - both, 1e-12)
+    shared = box_iou(*(torch.as_tensor(part, dtype=torch.float64).reshape(-1, 4) for part in (boxes, others)))
+    return shared.nan_to_num().numpy()
 
 
 def find_threshold(found: Sequence[Boxes], truth: Sequence[Boxes], iou: float = 0.5) -> Threshold:
@@ -81,7 +80,7 @@ def _right(found: Boxes, truth: Boxes, iou: float) -> np.ndarray:
     result = np.zeros(len(found.scores), bool)
     if not len(truth.labels):
         return result
-    shared = np.where(found.labels[:, None] == truth.labels[None], overlaps(found.boxes, truth.boxes), 0.0)
+    shared = np.where(found.labels[:, None] == truth.labels[None], _overlaps(found.boxes, truth.boxes), 0.0)
     for i in np.argsort(-found.scores, kind='stable'):
         best = int(shared[i].argmax())
         if shared[i, best] >= iou:
@@ -95,9 +94,5 @@ def without_overlaps(found: Boxes, iou: float = 0.5) -> np.ndarray:
 
     For pictures: of two classes for one object, the better one is drawn.
     """
-    kept: list = []
-    shared = overlaps(found.boxes, found.boxes)
-    for i in np.argsort(-found.scores, kind='stable'):
-        if not kept or shared[i, kept].max() <= iou:
-            kept.append(i)
-    return np.array(kept, dtype=np.int64)
+    boxes, scores = (torch.as_tensor(part, dtype=torch.float64) for part in (found.boxes, found.scores))
+    return nms(boxes.reshape(-1, 4), scores, iou).numpy()

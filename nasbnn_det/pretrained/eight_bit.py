@@ -8,14 +8,13 @@ identity. Its scale moves by less than a percent, and the statistics of the batc
 network answers as before.
 """
 import os
-from typing import Any, Dict, Optional, Tuple, Union
+from typing import Dict, Optional, Tuple, Union
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from ..arch import Arch
 from ..binary import BinaryConv2d, BinaryConvModule
 from ..files import replacing
 from .catalog import read_header
@@ -104,16 +103,15 @@ def decode(state: Dict[str, Tensor]) -> Dict[str, Tensor]:
             for key, value in state.items() if not key.endswith(_STEP)}
 
 
-def write(path: Union[str, os.PathLike], net: nn.Module, arch: Arch, **facts: Any) -> None:
+def write(path: Union[str, os.PathLike], net: nn.Module, arch: str) -> None:
     """Writes a network with its architecture, atomically.
 
     Args:
         path: The file, .safetensors.
         net (Module): As for :func:`encode`.
-        arch (Arch): Its architecture.
-        **facts: Plain values to keep beside it, as text.
+        arch (str): Its architecture as JSON.
     """
-    metadata = dict(format=FORMAT, arch=arch.to_json(), **{key: str(value) for key, value in facts.items()})
+    metadata = dict(format=FORMAT, arch=arch)
     with replacing(path) as part:
         part.write_bytes(save(encode(net), metadata))  # save_file would let nobody else read it
 

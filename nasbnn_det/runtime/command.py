@@ -9,12 +9,13 @@ import cv2
 import numpy as np
 
 from ..files import replace_text
+from ..image_files import IMAGE_SUFFIXES
 from .detector import PackedDetector
 from .preprocess import read_image
 from .rtmdet import Detections
 
-_IMAGES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 _VIDEOS = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.webm')
+_KNOWN = IMAGE_SUFFIXES + _VIDEOS
 
 
 def find_inputs(given: Sequence[str]) -> List[Path]:
@@ -27,15 +28,15 @@ def find_inputs(given: Sequence[str]) -> List[Path]:
     found: List[Path] = []
     for path in map(Path, given):
         if path.is_dir():
-            found += sorted(p for p in path.rglob('*') if p.suffix.lower() in (*_IMAGES, *_VIDEOS))
+            found += sorted(p for p in path.rglob('*') if p.suffix.lower() in _KNOWN)
         elif not path.exists():
             raise FileNotFoundError(f"'{path}' does not exist; give images, videos or folders of them")
-        elif path.suffix.lower() not in (*_IMAGES, *_VIDEOS):
-            raise ValueError(f"'{path}' is no image and no video by its ending; allowed are {' '.join(_IMAGES + _VIDEOS)}")
+        elif path.suffix.lower() not in _KNOWN:
+            raise ValueError(f"'{path}' is no image and no video by its ending; allowed are {' '.join(_KNOWN)}")
         else:
             found.append(path)
     if not found:
-        raise ValueError(f"no images or videos in {', '.join(given)}; allowed endings are {' '.join(_IMAGES + _VIDEOS)}")
+        raise ValueError(f"no images or videos in {', '.join(given)}; allowed endings are {' '.join(_KNOWN)}")
     return found
 
 

@@ -140,7 +140,7 @@ class TestCheck:
     ], ids=['no annotation', 'box sticks out', 'crowd', 'further field', 'no mask', 'annotation id 0', 'no key'])
     def test_allowed(self, tmp_path, content, change):
         change(content)
-        read_coco_file(write(tmp_path, content))
+        assert read_coco_file(write(tmp_path, content)) == {'annotations': [], **content}
 
     @pytest.mark.parametrize('change, words', BROKEN.values(), ids=BROKEN)
     def test_broken(self, tmp_path, content, change, words):

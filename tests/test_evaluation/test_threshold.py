@@ -2,19 +2,13 @@
 import numpy as np
 import pytest
 
-from nasbnn_det.evaluation.threshold import Boxes, find_threshold, overlaps, without_overlaps
+from nasbnn_det.evaluation.threshold import Boxes, find_threshold, without_overlaps
 
 
 def image(*rows):
     """Rows of x, y (of boxes of 10 pixels), label, score."""
     rows = np.array(rows, dtype=float).reshape(-1, 4)
     return Boxes(np.concatenate([rows[:, :2], rows[:, :2] + 10], 1), rows[:, 2].astype(int), rows[:, 3])
-
-
-def test_overlaps():
-    boxes = np.array([[0, 0, 10, 10], [0, 0, 0, 0]], dtype=float)
-    others = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30]], dtype=float)
-    np.testing.assert_allclose(overlaps(boxes, others), [[1, 1 / 3, 0], [0, 0, 0]])
 
 
 def test_the_best_f1():

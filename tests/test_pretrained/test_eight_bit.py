@@ -3,7 +3,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nasbnn_det.apis.publish import read_subnet, write_weights
+from nasbnn_det.apis.publish import read_subnet
 from nasbnn_det.arch import Arch, get_space, load_arch
 from nasbnn_det.binary import BinaryConv2d
 from nasbnn_det.pretrained import eight_bit
@@ -34,7 +34,7 @@ def net():
 def read(net, tmp_path_factory):
     """The same, written and read again; and its file."""
     file = tmp_path_factory.mktemp('weights') / 'small.safetensors'
-    write_weights(file, net)
+    eight_bit.write(file, net, net.arch.to_json())
     return read_subnet(file), file
 
 
@@ -86,7 +86,7 @@ def test_the_file_serves_as_checkpoint_and_as_architecture(net, read):
 
 
 def test_published_once_more_nothing_changes(read, tmp_path):
-    write_weights(tmp_path / 'again.safetensors', read[0])
+    eight_bit.write(tmp_path / 'again.safetensors', read[0], read[0].arch.to_json())
     again = read_subnet(tmp_path / 'again.safetensors')
     for before, after in zip(layers(read[0]), layers(again)):
         assert torch.equal(before.binarized()[0], after.binarized()[0])
@@ -106,7 +106,7 @@ def test_other_files_are_refused(net, tmp_path):
         read_subnet(tmp_path / 'cut.safetensors')
     with pytest.raises(FileNotFoundError, match="'.*missing.safetensors' does not exist"):
         load_arch(tmp_path / 'missing.safetensors')
-    eight_bit.write(tmp_path / 'whole.safetensors', net, net.arch)
+    eight_bit.write(tmp_path / 'whole.safetensors', net, net.arch.to_json())
     whole = (tmp_path / 'whole.safetensors').read_bytes()
     (tmp_path / 'half.safetensors').write_bytes(whole[:len(whole) // 2])
     with pytest.raises(ValueError, match='is damaged'):

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from typing import Counter as CounterType
 
-_SUFFIXES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff'}
+from ...image_files import IMAGE_SUFFIXES
+
 _SPLITS = dict(train=('train', 'training'), val=('val', 'valid', 'validation'), test=('test', 'testing'))
 # Labels are rounded, so that boxes at the border stick out by a trifle.
 _TRIFLE = 0.51  # px
@@ -104,13 +105,13 @@ def split_folders(root: Path) -> Dict[str, Path]:
 
 def find_images(folder: Path) -> List[Path]:
     """Image files in a folder and below it, sorted; hidden ones don't count."""
-    return sorted(path for path in folder.rglob('*') if path.suffix.lower() in _SUFFIXES
+    return sorted(path for path in folder.rglob('*') if path.suffix.lower() in IMAGE_SUFFIXES
                   and not any(part.startswith('.') for part in path.relative_to(folder).parts))
 
 
 def is_image(path: Path) -> bool:
     """Whether a file's name is that of an image."""
-    return path.suffix.lower() in _SUFFIXES
+    return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def image_size(path: Path) -> Tuple[int, int]:
