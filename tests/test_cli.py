@@ -205,7 +205,7 @@ def test_an_unknown_type_and_an_empty_folder_are_said(tmp_path, capsys):
     from mmengine.registry import MODELS
     from mmpretrain.datasets import CustomDataset
     (tmp_path / 'cat').mkdir()
-    for build, words in ((lambda: MODELS.build(dict(type='Nix')), 'Nix is not in the mmengine::model registry'),
+    for build, words in ((lambda: MODELS.build(dict(type='Nix')), 'Nix is not in the '),
                          (lambda: MODELS.build(dict(type='BaseDataPreprocessor', size=1)), "keyword argument 'size'"),
                          (lambda: MODELS.build(dict(type='ExponentialMovingAverage')), "missing 1 required"),
                          (lambda: CustomDataset(data_root=str(tmp_path)), 'Found 0 files in subfolders of: {')):
