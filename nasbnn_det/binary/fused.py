@@ -84,8 +84,8 @@ def fuse(x: Tensor, sign: RSign, weight: Weight, geometry: Geometry, norm: Optio
         ValueError: If the batch norm is to take statistics of a single pixel.
     """
     c = weight.latent.shape[0]
-    call = _Call(geometry, FoldedNorm(norm, geometry.output_shape(x, c)), weight.prepare, weight.binary, sign.rule,
-                 sign.known_progress(), list(sign.learned), shortcut)
+    call = _Call(geometry, FoldedNorm(norm, geometry.output_shape(x, c)), weight.prepare, weight.binary,
+                 torch.is_autocast_enabled('cpu'), sign.rule, sign.known_progress(), list(sign.learned), shortcut)
     recipe, links = Recipe.of(x), []  # type: Recipe, List[Link]
     with torch.autocast('cpu', enabled=False):
         y = _Convolve.apply(x, sign.shift(x).flatten(), weight.latent, weight.matrix, *_vectors(norm, act, bias), call,
@@ -143,6 +143,7 @@ class _Call:
     norm: FoldedNorm
     prepare: Callable[..., Tuple[Tensor, Optional[Tensor]]]
     binary: bool
+    half: bool
     rule: ActivationRule
     progress: Optional[float]
     names: List[str]  # of what the rule has learned
@@ -162,7 +163,7 @@ class _Convolve(torch.autograd.Function):
                 call: _Call, recipe: Recipe, links: List[Link], *learned: Tensor) -> Tensor:
         x, own = in_order(x), (gamma, beta, bias_in, slope, bias_out)
         values, scale = call.prepare(latent, matrix)
-        bits, z, sums = training.convolve(x, shift, values.float().contiguous(), call.geometry, call.binary)
+        bits, z, sums = training.convolve(x, shift, values.float().contiguous(), call.geometry, call.binary, call.half)
         vectors, state = call.norm.fold(sums, None if scale is None else scale.float(), own)
         ctx.call, ctx.plan = call, recipe.plan()
         ctx.save_for_backward(*recipe.tensors(), z, vectors, state, shift, latent, matrix, bits, *own, *learned)
@@ -197,7 +198,7 @@ def _through_weight(ctx: Any, latent: Tensor, matrix: Optional[Tensor], grid: Gr
     weight, grads = values.detach().float().contiguous(), [None, None]
     wanted = [i for i, t in enumerate(inputs) if t.requires_grad]
     if wanted:
-        outputs = {values: training.weight_gradient(grid, bits, weight.shape).to(values.dtype)}
+        outputs = {values: training.weight_gradient(grid, bits, weight.shape, ctx.call.half).to(values.dtype)}
         if scale is not None and scale.requires_grad:
             # The terms are those of z, a times those of a * z.
             k, by_z, constant = terms.double()
@@ -226,8 +227,8 @@ def _through_signs(grad_x: Tensor, grid: Grid, x: Tensor, shift: Tensor, weight:
     """Adds the gradient through the signs to ``grad_x``; returns those of the shift and of what the rule has learned."""
     surrogate = call.rule.kernel
     if surrogate:
-        return [training.input_gradient(grid, weight, call.binary, x, shift, surrogate, grad_x).float()]
-    grad_signs = training.signs_gradient(grid, weight, call.binary, x)
+        return [training.input_gradient(grid, weight, call.binary, x, shift, surrogate, grad_x, call.half).float()]
+    grad_signs = training.signs_gradient(grid, weight, call.binary, x, call.half)
     with torch.enable_grad():
         inputs = [t.detach().requires_grad_() for t in (x, shift, *learned)]
         signs = call.rule(inputs[0] + inputs[1].view(-1, 1, 1), call.progress, **dict(zip(call.names, inputs[2:])))

@@ -100,7 +100,8 @@ def in_order(x: Tensor) -> Tensor:
     return x.float().contiguous(memory_format=_CL)
 
 
-def convolve(x: Tensor, shift: Tensor, weight: Tensor, geometry: Geometry, binary: bool) -> Tuple[Tensor, Tensor, Tensor]:
+def convolve(x: Tensor, shift: Tensor, weight: Tensor, geometry: Geometry, binary: bool,
+             half: bool = False) -> Tuple[Tensor, Tensor, Tensor]:
     """Convolves ``sign(x + shift)``.
 
     Args:
@@ -109,6 +110,7 @@ def convolve(x: Tensor, shift: Tensor, weight: Tensor, geometry: Geometry, binar
         weight (Tensor): Shape (C', C / groups, k, k); ±1 if ``binary``.
         geometry (Geometry): Of the convolution.
         binary (bool): Whether the weight is ±1: popcounts, exact.
+        half (bool): Computes with real weights in 16 bits. Defaults to False.
 
     Returns:
         tuple: The signs' bits; z of shape (N, C', H', W'), int16 where it is exact, else float; and the sums over all pixels
@@ -122,7 +124,7 @@ def convolve(x: Tensor, shift: Tensor, weight: Tensor, geometry: Geometry, binar
     dtype = torch.int16 if binary else torch.float32
     z = torch.empty(geometry.output_shape(x, out_channels), dtype=dtype, memory_format=_CL)
     sums = torch.empty(2, out_channels, dtype=torch.float64)
-    _run('convolve', ctypes.byref(conv), x, shift, weight, int(binary), bits, z, sums)
+    _run('convolve', ctypes.byref(conv), x, shift, weight, int(binary), int(half), bits, z, sums)
     return bits, z, sums
 
 
@@ -169,7 +171,7 @@ class Grid:
         self.conv = geometry.describe(x, channels)
         sizes = (ctypes.c_int64 * 2)()
         _library().nb_train_grid(ctypes.byref(self.conv), sizes)
-        self.data = torch.empty(x.shape[0] * sizes[1] * channels + 16)
+        self.data = torch.empty(x.shape[0] * sizes[1] * channels + 32)
 
 
 def spread(tail: Tail, grad: Tensor, terms: Tensor, grid: Grid) -> Optional[Tensor]:
@@ -189,21 +191,22 @@ def spread(tail: Tail, grad: Tensor, terms: Tensor, grid: Grid) -> Optional[Tens
     return grad_shortcut
 
 
-def weight_gradient(grid: Grid, bits: Tensor, shape: torch.Size) -> Tensor:
+def weight_gradient(grid: Grid, bits: Tensor, shape: torch.Size, half: bool = False) -> Tensor:
     """The gradient of the weight from that of z and the signs' bits.
 
     Args:
         grid (Grid): Gradient of z.
         bits (Tensor): As :func:`convolve` gives them.
         shape (Size): Of the weight.
+        half (bool): Computes in 16 bits. Defaults to False.
     """
     grad = torch.empty(shape)
-    _run('weight_gradient', ctypes.byref(grid.conv), bits, grid.data, grad)
+    _run('weight_gradient', ctypes.byref(grid.conv), bits, grid.data, int(half), grad)
     return grad
 
 
-def input_gradient(grid: Grid, weight: Tensor, binary: bool, x: Tensor, shift: Tensor, surrogate: str,
-                   grad_x: Tensor) -> Tensor:
+def input_gradient(grid: Grid, weight: Tensor, binary: bool, x: Tensor, shift: Tensor, surrogate: str, grad_x: Tensor,
+                   half: bool = False) -> Tensor:
     """Adds the gradient through the convolution and the sign to ``grad_x``.
 
     Args:
@@ -214,20 +217,21 @@ def input_gradient(grid: Grid, weight: Tensor, binary: bool, x: Tensor, shift: T
         shift (Tensor): Shape (C, ).
         surrogate (str): The gradient of the sign, of :data:`SURROGATES`.
         grad_x (Tensor): Shape (N, C, H, W), added to.
+        half (bool): Computes in 16 bits. Defaults to False.
 
     Returns:
         Tensor: The gradient of the shift, double, shape (C, ).
     """
     grad_shift = torch.empty(x.shape[1], dtype=torch.float64)
-    _run('input_gradient', ctypes.byref(grid.conv), grid.data, weight, int(binary), x, shift, _int(SURROGATES[surrogate]),
-         grad_x, grad_shift)
+    _run('input_gradient', ctypes.byref(grid.conv), grid.data, weight, int(binary), int(half), x, shift,
+         _int(SURROGATES[surrogate]), grad_x, grad_shift)
     return grad_shift
 
 
-def signs_gradient(grid: Grid, weight: Tensor, binary: bool, x: Tensor) -> Tensor:
+def signs_gradient(grid: Grid, weight: Tensor, binary: bool, x: Tensor, half: bool = False) -> Tensor:
     """The gradient of the signs, shape of ``x``; arguments as for :func:`input_gradient`."""
     grad, nothing = in_order(torch.zeros(x.shape)), torch.empty(x.shape[1], dtype=torch.float64)
-    _run('input_gradient', ctypes.byref(grid.conv), grid.data, weight, int(binary), x, None, _int(-1), grad, nothing)
+    _run('input_gradient', ctypes.byref(grid.conv), grid.data, weight, int(binary), int(half), x, None, _int(-1), grad, nothing)
     return grad
 
 

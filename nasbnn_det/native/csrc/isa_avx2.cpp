@@ -66,6 +66,8 @@ struct Avx2 {
 
   static inline Floats multiply_add(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
 
+  static inline Ints dot_pairs(Ints sum, Ints a, Ints b) { return sum + Ints(_mm256_madd_epi16(__m256i(a), __m256i(b))); }
+
   static inline Floats load_some(const float* p, int n) { return _mm256_maskload_ps(p, first(n)); }
 
   static inline Floats load_wrapped(const float* p, int64_t from, int64_t size, int n) {

@@ -48,6 +48,8 @@ struct Portable {
 
   static inline Floats multiply_add(Floats a, Floats b, Floats c) { return a * b + c; }
 
+  static inline Ints dot_pairs(Ints sum, Ints a, Ints b) { return dot_pairs_of(sum, a, b); }
+
   static inline Floats load_some(const float* p, int n) { return load_some_of<Floats>(p, n); }
 
   static inline Floats load_wrapped(const float* p, int64_t from, int64_t size, int n) {

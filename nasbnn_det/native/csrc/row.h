@@ -5,7 +5,9 @@
 #include "epilogue.h"
 #include "layer.h"
 #include "lookup.h"
+#include "lookup_half.h"
 #include "products.h"
+#include "products_half.h"
 #include "shortcut.h"
 #include "simd.h"
 #include "tail.h"
@@ -119,10 +121,11 @@ void pack_pixel(const float* x, const float* shift, int64_t count, uint32_t* wor
 }
 
 template <class Simd>
-constexpr TrainingIsa training_isa = {Lookup<Simd>::build,
-                                      Lookup<Simd>::add,
+constexpr TrainingIsa training_isa = {{{kColumns, Lookup<Simd>::build, Lookup<Simd>::add},
+                                       {kHalfColumns, LookupHalf<Simd>::build, LookupHalf<Simd>::add}},
                                       Products<Simd>::kRows,
                                       Products<Simd>::add,
+                                      ProductsHalf<Simd>::add,
                                       {Tail<Simd, int16_t>::finish, Tail<Simd, float>::finish},
                                       {Tail<Simd, int16_t>::reduce, Tail<Simd, float>::reduce},
                                       {Tail<Simd, int16_t>::gradient, Tail<Simd, float>::gradient},

@@ -7,6 +7,7 @@
 //   count<P, V>(...)               differing bits of P pixels and the first V vectors of a tile's output channels
 //   at_least(a, b)                 one bit per pair of numbers, 1 where a >= b; x + shift >= 0 is the same as x >= -shift
 //   multiply_add(a, b, c)         a * b + c, rounded once where the machine can
+//   dot_pairs(sum, a, b)           sum + a . b of the two 16-bit halves of each number
 //   load_some(p, n)                the first n <= kFloats numbers, zeros behind them
 //   load_wrapped(p, from, size, n) n <= kFloats numbers from p[from] on; behind p[size - 1] follows p[0]
 //   store_some(p, v, n)            the first n <= kFloats numbers
@@ -41,6 +42,11 @@ inline Vector load(const T* p) {
   Vector v;
   std::memcpy(&v, p, sizeof v);
   return v;
+}
+
+template <class Ints>
+NB_INLINE Ints dot_pairs_of(Ints sum, Ints a, Ints b) {
+  return sum + (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16);
 }
 
 // The plain forms of what a Simd offers for a few channels.

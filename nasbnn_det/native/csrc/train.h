@@ -37,6 +37,14 @@ inline int64_t images_at_once(int64_t batch, int64_t bytes, int threads) {
   return std::min(batch, std::max<int64_t>(threads, kCache / bytes));
 }
 
+// Memory of a thread, in floats, so that the next one's begins on a cache line: an entry of a table must not lie on two.
+inline int64_t whole_lines(int64_t floats) { return ceil_div(floats, 16) * 16; }
+
+// The look-ups for `columns` floats side by side: in 16 bits where that is wanted and one of single precision does not do.
+inline const Lookups& lookups_for(const TrainingIsa& isa, bool half, int64_t columns) {
+  return isa.lookups[half && columns > kColumns];
+}
+
 inline TailRow tail_row(const NbTail& t, int64_t channels, int64_t first, int64_t count) {
   TailRow row{};
   row.pixels = count;

@@ -1,6 +1,6 @@
 // A brick's backward pass in training, what is element-wise: from the gradient of its output to those of z and of the shortcut.
 //
-// The gradient of z lies in a grid (signs.h): [N][length][out_channels], zeros in the gaps, and 16 floats that may be read.
+// The gradient of z lies in a grid (signs.h): [N][length][out_channels], zeros in the gaps, and 32 floats that may be read.
 #include "dispatch.h"
 #include "parallel.h"
 #include "signs.h"

@@ -76,19 +76,21 @@ void dots_of_signs(const Isa& isa, const NbConv& c, const float* x, const float*
 // z of real weights on signs.
 class RealWeights {
  public:
-  RealWeights(const Isa& isa, const NbConv& c, const float* weight, const uint64_t* bits, float* z, int threads)
-      : isa_(*isa.training), c_(c), bits_(bits), z_(z), inputs_(c.in_channels / c.groups), outputs_(c.out_channels / c.groups),
-        blocks_(ceil_div(outputs_, kColumns)), words_(words_of(c)), rows_(std::max<int64_t>(1, kBlock / c.out_width)),
+  RealWeights(const Lookups& lookups, const NbConv& c, const float* weight, const uint64_t* bits, float* z, Workspace& space, int threads)
+      : lookups_(lookups), c_(c), bits_(bits), z_(z), inputs_(c.in_channels / c.groups), outputs_(c.out_channels / c.groups),
+        columns_(lookups.columns), blocks_(ceil_div(outputs_, columns_)), words_(words_of(c)), rows_(std::max<int64_t>(1, kBlock / c.out_width)),
         steps_(ceil_div(c.out_height, rows_)), images_(std::max<int64_t>(1, kImages / (c.out_height * c.out_width))),
-        columns_(c.groups * taps_of(c) * inputs_ * blocks_ * kColumns), tables_(threads * kTables) {
+        weights_(c.groups * taps_of(c) * inputs_ * blocks_ * columns_) {
+    const bool small = are_images_side_by_side(c);
+    const int64_t pixels = small ? images_ * c.out_height * c.out_width : rows_ * c.out_width;
+    each_ = whole_lines(kTables + pixels * columns_);
+    memory_ = space.workers.get<float>(threads * each_);
     parallel_for(threads, int(c.groups * blocks_), [&](int index, int) { lay_out(index, weight); });
-    if (are_images_side_by_side(c)) {
+    if (small) {
       meetings_ = meetings_of(c);
       std::stable_sort(meetings_.begin(), meetings_.end(), [](const Meeting& a, const Meeting& b) { return a.tap < b.tap; });
-      sums_.resize(threads * images_ * c.out_height * c.out_width * kColumns);
       parallel_for(threads, int(ceil_div(c.batch, images_) * c.groups * blocks_), [&](int index, int worker) { run_small(index, worker); });
     } else {
-      sums_.resize(threads * rows_ * c.out_width * kColumns);
       parallel_for(threads, int(c.batch * steps_ * c.groups * blocks_), [&](int index, int worker) { run(index, worker); });
     }
   }
@@ -96,37 +98,36 @@ class RealWeights {
  private:
   static constexpr int64_t kImages = 4096;  // pixels of the images of a small map that a task takes at once
 
-  // [groups][blocks][taps][inputs][16], zeros where a group has no more outputs.
+  // [groups][blocks][taps][inputs][columns], zeros where a group has no more outputs.
   void lay_out(int64_t index, const float* weight) {
-    const int64_t taps = taps_of(c_), first = index / blocks_ * outputs_ + index % blocks_ * kColumns;
-    const int64_t lanes = std::min<int64_t>(kColumns, outputs_ - index % blocks_ * kColumns);
-    float* const to = columns_.data() + index * taps * inputs_ * kColumns;
+    const int64_t taps = taps_of(c_), first = index / blocks_ * outputs_ + index % blocks_ * columns_;
+    const int64_t lanes = std::min(columns_, outputs_ - index % blocks_ * columns_);
+    float* const to = weights_.data() + index * taps * inputs_ * columns_;
     for (int64_t o = 0; o < lanes; ++o)
       for (int64_t i = 0; i < inputs_; ++i)
-        for (int64_t t = 0; t < taps; ++t) to[(t * inputs_ + i) * kColumns + o] = weight[((first + o) * inputs_ + i) * taps + t];
+        for (int64_t t = 0; t < taps; ++t) to[(t * inputs_ + i) * columns_ + o] = weight[((first + o) * inputs_ + i) * taps + t];
   }
 
   // Tables of the weights of up to 64 inputs; how many there are.
   int make_tables(int64_t group, int64_t block, int64_t tap, int64_t word, float* tables) const {
     const int64_t first = word * kWord, count = std::min<int64_t>(kWord, inputs_ - first);
-    const float* values = columns_.data() + (((group * blocks_ + block) * taps_of(c_) + tap) * inputs_ + first) * kColumns;
-    isa_.build_tables(values, kColumns, int(count), tables);
+    const float* values = weights_.data() + (((group * blocks_ + block) * taps_of(c_) + tap) * inputs_ + first) * columns_;
+    lookups_.build(values, columns_, int(count), tables);
     return int(ceil_div(count, 4));
   }
 
-  // z of 16 outputs of pixels that follow each other.
+  // z of a block's outputs, of pixels that follow each other.
   void store(const float* sums, int64_t pixels, int64_t group, int64_t block, float* z) const {
-    const int64_t lanes = std::min<int64_t>(kColumns, outputs_ - block * kColumns);
-    z += group * outputs_ + block * kColumns;
-    for (int64_t p = 0; p < pixels; ++p) std::memcpy(z + p * c_.out_channels, sums + p * kColumns, lanes * sizeof(float));
+    const int64_t lanes = std::min(columns_, outputs_ - block * columns_);
+    z += group * outputs_ + block * columns_;
+    for (int64_t p = 0; p < pixels; ++p) std::memcpy(z + p * c_.out_channels, sums + p * columns_, lanes * sizeof(float));
   }
 
   void run(int64_t index, int worker) {
     const int64_t block = index % blocks_, group = index / blocks_ % c_.groups, step = index / blocks_ / c_.groups % steps_;
     const int64_t image = index / blocks_ / c_.groups / steps_, top = step * rows_, bottom = std::min(top + rows_, c_.out_height);
-    float* const tables = tables_.data() + worker * kTables;
-    float* const sums = sums_.data() + worker * rows_ * c_.out_width * kColumns;
-    std::fill_n(sums, (bottom - top) * c_.out_width * kColumns, 0.f);
+    float *const tables = memory_ + worker * each_, *const sums = tables + kTables;
+    std::fill_n(sums, (bottom - top) * c_.out_width * columns_, 0.f);
     for (int64_t tap = 0; tap < taps_of(c_); ++tap)
       for (int64_t word = 0; word < words_; ++word) {
         const int count = make_tables(group, block, tap, word, tables);
@@ -140,21 +141,20 @@ class RealWeights {
     const int64_t block = index % blocks_, group = index / blocks_ % c_.groups, first = index / blocks_ / c_.groups * images_;
     const int64_t images = std::min(images_, c_.batch - first), pixels = c_.out_height * c_.out_width;
     const int64_t words = c_.groups * words_, image = c_.height * c_.width * words;
-    float* const tables = tables_.data() + worker * kTables;
-    float* const sums = sums_.data() + worker * images_ * pixels * kColumns;
-    std::fill_n(sums, images * pixels * kColumns, 0.f);
+    float *const tables = memory_ + worker * each_, *const sums = tables + kTables;
+    std::fill_n(sums, images * pixels * columns_, 0.f);
     for (int64_t word = 0; word < words_; ++word) {
       int64_t tap = -1;
       int count = 0;
       for (const Meeting& m : meetings_) {
         if (m.tap != tap) count = make_tables(group, block, tap = m.tap, word, tables);
         const uint64_t* signs = bits_ + first * image + m.in * words + group * words_ + word;
-        isa_.add_lookups(tables, count, signs, image, images, sums + m.out * images * kColumns);
+        lookups_.add(tables, count, signs, image, images, sums + m.out * images * columns_);
       }
     }
     for (int64_t p = 0; p < pixels; ++p)
       for (int64_t i = 0; i < images; ++i)
-        store(sums + (p * images + i) * kColumns, 1, group, block, z_ + ((first + i) * pixels + p) * c_.out_channels);
+        store(sums + (p * images + i) * columns_, 1, group, block, z_ + ((first + i) * pixels + p) * c_.out_channels);
   }
 
   // Pixels outside do not count: each tap meets only some of the output's.
@@ -169,17 +169,19 @@ class RealWeights {
       const int64_t row = y * c_.stride_h + dy;
       if (row < 0 || row >= c_.height || left == right) continue;
       const uint64_t* index = bits_ + ((image * c_.height + row) * c_.width + left * c_.stride_w + dx) * pixel + group * words_ + word;
-      isa_.add_lookups(tables, count, index, c_.stride_w * pixel, right - left, sums + ((y - top) * c_.out_width + left) * kColumns);
+      lookups_.add(tables, count, index, c_.stride_w * pixel, right - left, sums + ((y - top) * c_.out_width + left) * columns_);
     }
   }
 
-  const TrainingIsa& isa_;
+  const Lookups& lookups_;
   const NbConv& c_;
   const uint64_t* bits_;
   float* z_;
-  int64_t inputs_, outputs_, blocks_, words_, rows_, steps_, images_;
+  int64_t inputs_, outputs_, columns_, blocks_, words_, rows_, steps_, images_;
   std::vector<Meeting> meetings_;  // by taps
-  std::vector<float> columns_, tables_, sums_;
+  std::vector<float> weights_;
+  float* memory_;  // of each thread: tables and sums
+  int64_t each_;
 };
 
 // Sums of z and of its squares by channel, [2][channels]; dots, if given, become z on the way.
@@ -210,9 +212,9 @@ void add_up(const NbConv& c, const int32_t* dots, Z* z, double* sums, int thread
 }  // namespace
 
 // 0; 1: no such instruction set, 2: out of memory. Gives the signs' bits, z (int16 for binary weights, else float), and the
-// sums of z and of its squares, [2][out_channels].
+// sums of z and of its squares, [2][out_channels]. half: real weights in 16 bits.
 NB_API int nb_train_convolve(const char* isa_name, const NbConv* conv, const float* x, const float* shift, const float* weight,
-                             int binary, uint64_t* bits, void* z, double* sums, int threads) {
+                             int binary, int half, uint64_t* bits, void* z, double* sums, int threads) {
   const Isa* isa = find_isa(isa_name);
   if (!isa) return 1;
   return guarded([&] {
@@ -224,7 +226,9 @@ NB_API int nb_train_convolve(const char* isa_name, const NbConv* conv, const flo
           isa->training->pack_signs(x + p * c.in_channels + g * inputs, shift + g * inputs, inputs, bits + (p * c.groups + g) * words);
     });
     if (!binary) {
-      RealWeights(*isa, c, weight, bits, static_cast<float*>(z), threads);
+      auto space = take_workspace();
+      RealWeights(lookups_for(*isa->training, half, c.out_channels / c.groups), c, weight, bits, static_cast<float*>(z), *space, threads);
+      return_workspace(std::move(space));
       return add_up<float>(c, nullptr, static_cast<float*>(z), sums, threads);
     }
     const PackedWeight packed = pack_weight(c, weight, threads);

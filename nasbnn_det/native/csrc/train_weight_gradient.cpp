@@ -7,7 +7,7 @@
 
 namespace {
 
-// The gradient falls into tasks: 16 outputs of a group, and some of its inputs with all of their taps; as many as keep all
+// The gradient falls into tasks: as many outputs of a group as a look-up gives, and some of its inputs with all of their taps; as many as keep all
 // threads at work, whatever their number.
 struct Task {
   int64_t group, channel, lanes;  // the first of `lanes` outputs
@@ -16,8 +16,9 @@ struct Task {
 
 class Tasks {
  public:
-  explicit Tasks(const NbConv& c)
-      : groups_(c.groups), inputs_(c.in_channels / c.groups), outputs_(c.out_channels / c.groups), blocks_(ceil_div(outputs_, kColumns)),
+  Tasks(const NbConv& c, int64_t columns)
+      : groups_(c.groups), inputs_(c.in_channels / c.groups), outputs_(c.out_channels / c.groups), columns_(columns),
+        blocks_(ceil_div(outputs_, columns)),
         parts_(std::min(inputs_, std::max<int64_t>(1, ceil_div(16, c.groups * blocks_)))) {}
   int count() const { return int(groups_ * blocks_ * parts_); }
   int64_t most_rows() const { return ceil_div(inputs_, parts_); }
@@ -25,29 +26,29 @@ class Tasks {
   Task operator[](int64_t index) const {
     const int64_t part = index % parts_, block = index / parts_ % blocks_, group = index / parts_ / blocks_;
     const int64_t from = inputs_ * part / parts_;
-    return {group, group * outputs_ + block * kColumns, std::min<int64_t>(kColumns, outputs_ - block * kColumns), from,
+    return {group, group * outputs_ + block * columns_, std::min(columns_, outputs_ - block * columns_), from,
             inputs_ * (part + 1) / parts_ - from};
   }
 
  private:
-  int64_t groups_, inputs_, outputs_, blocks_, parts_;
+  int64_t groups_, inputs_, outputs_, columns_, blocks_, parts_;
 };
 
 // Pixels side by side in an index: each tap is a shift of the whole grid.
 class WeightGradient {
  public:
-  WeightGradient(const Isa& isa, const NbConv& c, const uint64_t* bits, const float* grad_z, float* grad_weight, Workspace& space,
+  WeightGradient(const Lookups& lookups, const NbConv& c, const uint64_t* bits, const float* grad_z, float* grad_weight, Workspace& space,
                  int threads)
-      : isa_(*isa.training), c_(c), grid_(c), bits_(bits), grad_z_(grad_z), grad_weight_(grad_weight),
+      : lookups_(lookups), c_(c), grid_(c), bits_(bits), grad_z_(grad_z), grad_weight_(grad_weight),
         inputs_(c.in_channels / c.groups), phases_(phases_of(c)), plane_words_(ceil_div(2 * grid_.margin() + grid_.length() + kWord, kWord) + 1) {
     planes_ = space.bits[0].get<uint64_t>(c.batch * int64_t(phases_.size()) * c.in_channels * plane_words_);
     parallel_for(threads, int(c.batch * phases_.size() * c.groups * words_of(c)), [&](int index, int) { make_planes(index); });
-    const Tasks tasks(c);
-    const int64_t most = tasks.most_rows() * taps_of(c), each = most * (kColumns + 2) + kTables;
+    const Tasks tasks(c, lookups.columns);
+    const int64_t most = tasks.most_rows() * taps_of(c), each = whole_lines(most * (lookups.columns + 2) + kTables);
     float* const memory = space.workers.get<float>(threads * each);
     parallel_for(threads, tasks.count(), [&](int index, int worker) {
       float *tables = memory + worker * each, *sums = tables + kTables;
-      run(tasks[index], tables, sums, reinterpret_cast<uint64_t*>(sums + most * kColumns));
+      run(tasks[index], tables, sums, reinterpret_cast<uint64_t*>(sums + most * lookups_.columns));
     });
   }
 
@@ -79,13 +80,13 @@ class WeightGradient {
 
   void run(const Task& t, float* tables, float* sums, uint64_t* indices) {
     const int64_t rows = t.rows * taps_of(c_);
-    std::fill_n(sums, rows * kColumns, 0.f);
+    std::fill_n(sums, rows * lookups_.columns, 0.f);
     for (int64_t n = 0; n < c_.batch; ++n)
       for (int64_t first = 0; first < grid_.length(); first += kWord) {
         const int count = int(std::min<int64_t>(kWord, grid_.length() - first));
-        isa_.build_tables(grad_z_ + (n * grid_.length() + first) * c_.out_channels + t.channel, c_.out_channels, count, tables);
+        lookups_.build(grad_z_ + (n * grid_.length() + first) * c_.out_channels + t.channel, c_.out_channels, count, tables);
         gather(n, t, first, indices);
-        isa_.add_lookups(tables, int(ceil_div(count, 4)), indices, 1, rows, sums);
+        lookups_.add(tables, int(ceil_div(count, 4)), indices, 1, rows, sums);
       }
     store(t, sums);
   }
@@ -108,11 +109,11 @@ class WeightGradient {
   void store(const Task& t, const float* sums) {
     const int64_t taps = taps_of(c_);
     for (int64_t tap = 0; tap < taps; ++tap) {
-      float outside[kColumns] = {};
+      float outside[kHalfColumns] = {};
       add_outside(tap, t.channel, t.lanes, outside);
       for (int64_t o = 0; o < t.lanes; ++o)
         for (int64_t i = 0; i < t.rows; ++i)
-          grad_weight_[((t.channel + o) * inputs_ + t.from + i) * taps + tap] = sums[(tap * t.rows + i) * kColumns + o] + outside[o];
+          grad_weight_[((t.channel + o) * inputs_ + t.from + i) * taps + tap] = sums[(tap * t.rows + i) * lookups_.columns + o] + outside[o];
     }
   }
 
@@ -138,7 +139,7 @@ class WeightGradient {
       }
   }
 
-  const TrainingIsa& isa_;
+  const Lookups& lookups_;
   const NbConv& c_;
   const Grid grid_;
   const uint64_t* bits_;
@@ -153,14 +154,14 @@ class WeightGradient {
 // Images side by side in an index, for small maps: an output pixel of 64 images goes through all of its taps at once.
 class SmallWeightGradient {
  public:
-  SmallWeightGradient(const Isa& isa, const NbConv& c, const uint64_t* bits, const float* grad_z, float* grad_weight, Workspace& space,
+  SmallWeightGradient(const Lookups& lookups, const NbConv& c, const uint64_t* bits, const float* grad_z, float* grad_weight, Workspace& space,
                       int threads)
-      : isa_(*isa.training), c_(c), grid_(c), bits_(bits), grad_z_(grad_z), grad_weight_(grad_weight),
+      : lookups_(lookups), c_(c), grid_(c), bits_(bits), grad_z_(grad_z), grad_weight_(grad_weight),
         inputs_(c.in_channels / c.groups), pixels_(c.height * c.width), chunks_(ceil_div(c.batch, kWord)), meetings_(meetings_of(c)) {
     planes_ = space.bits[0].get<uint64_t>(chunks_ * pixels_ * c.in_channels);
     parallel_for(threads, int(chunks_ * pixels_), [&](int index, int) { make_planes(index); });
-    const Tasks tasks(c);
-    const int64_t each = tasks.most_rows() * taps_of(c) * kColumns + kTables;
+    const Tasks tasks(c, lookups.columns);
+    const int64_t each = whole_lines(tasks.most_rows() * taps_of(c) * lookups.columns + kTables);
     float* const memory = space.workers.get<float>(threads * each);
     parallel_for(threads, tasks.count(), [&](int index, int worker) { run(tasks[index], memory + worker * each); });
   }
@@ -182,7 +183,7 @@ class SmallWeightGradient {
   void run(const Task& t, float* tables) {
     const int64_t taps = taps_of(c_);
     float* const sums = tables + kTables;
-    std::fill_n(sums, t.rows * taps * kColumns, 0.f);
+    std::fill_n(sums, t.rows * taps * lookups_.columns, 0.f);
     for (int64_t chunk = 0; chunk < chunks_; ++chunk) {
       const int64_t first = chunk * kWord, images = std::min<int64_t>(kWord, c_.batch - first);
       int64_t out = -1;
@@ -190,19 +191,19 @@ class SmallWeightGradient {
         if (m.out != out) {
           out = m.out;
           const int64_t at = first * grid_.length() + out / c_.out_width * grid_.pitch() + out % c_.out_width;
-          isa_.build_tables(grad_z_ + at * c_.out_channels + t.channel, grid_.length() * c_.out_channels, int(images), tables);
+          lookups_.build(grad_z_ + at * c_.out_channels + t.channel, grid_.length() * c_.out_channels, int(images), tables);
         }
         const uint64_t* indices = planes_ + (chunk * pixels_ + m.in) * c_.in_channels + t.group * inputs_ + t.from;
-        isa_.add_lookups(tables, int(ceil_div(images, 4)), indices, 1, t.rows, sums + m.tap * t.rows * kColumns);
+        lookups_.add(tables, int(ceil_div(images, 4)), indices, 1, t.rows, sums + m.tap * t.rows * lookups_.columns);
       }
     }
     for (int64_t o = 0; o < t.lanes; ++o)
       for (int64_t i = 0; i < t.rows; ++i)
         for (int64_t tap = 0; tap < taps; ++tap)
-          grad_weight_[((t.channel + o) * inputs_ + t.from + i) * taps + tap] = sums[(tap * t.rows + i) * kColumns + o];
+          grad_weight_[((t.channel + o) * inputs_ + t.from + i) * taps + tap] = sums[(tap * t.rows + i) * lookups_.columns + o];
   }
 
-  const TrainingIsa& isa_;
+  const Lookups& lookups_;
   const NbConv& c_;
   const Grid grid_;
   const uint64_t* bits_;
@@ -215,15 +216,16 @@ class SmallWeightGradient {
 
 }  // namespace
 
-// 0; 1: no such instruction set, 2: out of memory. grad_weight: [out_channels][in_channels / groups][taps].
+// 0; 1: no such instruction set, 2: out of memory. grad_weight: [out_channels][in_channels / groups][taps]. half: in 16 bits.
 NB_API int nb_train_weight_gradient(const char* isa_name, const NbConv* conv, const uint64_t* bits, const float* grad_z,
-                                    float* grad_weight, int threads) {
+                                    int half, float* grad_weight, int threads) {
   const Isa* isa = find_isa(isa_name);
   if (!isa) return 1;
   return guarded([&] {
     auto space = take_workspace();
-    if (are_images_side_by_side(*conv)) SmallWeightGradient(*isa, *conv, bits, grad_z, grad_weight, *space, threads);
-    else WeightGradient(*isa, *conv, bits, grad_z, grad_weight, *space, threads);
+    const Lookups& lookups = lookups_for(*isa->training, half, conv->out_channels / conv->groups);
+    if (are_images_side_by_side(*conv)) SmallWeightGradient(lookups, *conv, bits, grad_z, grad_weight, *space, threads);
+    else WeightGradient(lookups, *conv, bits, grad_z, grad_weight, *space, threads);
     return_workspace(std::move(space));
   });
 }

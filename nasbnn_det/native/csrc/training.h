@@ -8,9 +8,11 @@
 
 #include "layer.h"
 
-constexpr int kColumns = 16;  // floats that one look-up gives
+constexpr int kColumns = 16;      // floats that one look-up gives
+constexpr int kHalfColumns = 32;  // likewise of 16 bits
 constexpr int kWord = 64;     // signs of an index
-constexpr int kTables = kWord / 4 * 16 * kColumns;  // floats of the tables of an index
+constexpr int kTables = kWord / 4 * 16 * kColumns + kHalfColumns;  // floats of the tables of an index, of either
+constexpr int kHalfWeight = 2047;  // the largest weight of 16 bits, in its own units
 
 extern "C" {
 
@@ -50,13 +52,20 @@ struct TailRow {
 // The surrogate derivative of the activations' sign.
 enum Surrogate : int64_t { kQuadratic = 0, kBox = 1 };
 
+// Products of signs with floats, see lookup.h and lookup_half.h. Sums are [rows][columns].
+struct Lookups {
+  int64_t columns;
+  void (*build)(const float* values, int64_t stride, int count, float* tables);
+  void (*add)(const float* tables, int count, const uint64_t* index, int64_t index_stride, int64_t rows, float* sums);
+};
+
 struct TrainingIsa {
-  // See lookup.h.
-  void (*build_tables)(const float* values, int64_t stride, int count, float* tables);
-  void (*add_lookups)(const float* tables, int count, const uint64_t* index, int64_t index_stride, int64_t rows, float* sums);
-  // See products.h; rows are multiples of product_rows.
+  Lookups lookups[2];  // of single precision, of 16 bits
+  // See products.h and products_half.h; rows are multiples of product_rows.
   int product_rows;
   void (*add_products)(const float* values, int64_t stride, int count, const float* weight, int64_t rows, float* sums);
+  void (*add_half_products)(const float* values, int64_t stride, int count, const int32_t* weight, const float* units, int64_t rows,
+                            float* sums);
   // See tail.h; [0] for a z of int16, [1] of float.
   void (*finish[2])(const TailRow&, float* out);
   void (*reduce[2])(const TailRow&, float* sums);  // [4][channels]: of d, d * z, what the slope gets, and the gradient
