@@ -231,7 +231,8 @@ def input_gradient(grid: Grid, weight: Tensor, binary: bool, x: Tensor, shift: T
 def signs_gradient(grid: Grid, weight: Tensor, binary: bool, x: Tensor, half: bool = False) -> Tensor:
     """The gradient of the signs, shape of ``x``; arguments as for :func:`input_gradient`."""
     grad, nothing = in_order(torch.zeros(x.shape)), torch.empty(x.shape[1], dtype=torch.float64)
-    _run('input_gradient', ctypes.byref(grid.conv), grid.data, weight, int(binary), int(half), x, None, _int(-1), grad, nothing)
+    _run('input_gradient', ctypes.byref(grid.conv), grid.data, weight, int(binary), int(half), x, None, _int(-1), grad,
+         nothing)
     return grad
 
 

@@ -76,7 +76,8 @@ void dots_of_signs(const Isa& isa, const NbConv& c, const float* x, const float*
 // z of real weights on signs.
 class RealWeights {
  public:
-  RealWeights(const Lookups& lookups, const NbConv& c, const float* weight, const uint64_t* bits, float* z, Workspace& space, int threads)
+  RealWeights(const Lookups& lookups, const NbConv& c, const float* weight, const uint64_t* bits, float* z, Workspace& space,
+              int threads)
       : lookups_(lookups), c_(c), bits_(bits), z_(z), inputs_(c.in_channels / c.groups), outputs_(c.out_channels / c.groups),
         columns_(lookups.columns), blocks_(ceil_div(outputs_, columns_)), words_(words_of(c)), rows_(std::max<int64_t>(1, kBlock / c.out_width)),
         steps_(ceil_div(c.out_height, rows_)), images_(std::max<int64_t>(1, kImages / (c.out_height * c.out_width))),
@@ -227,7 +228,8 @@ NB_API int nb_train_convolve(const char* isa_name, const NbConv* conv, const flo
     });
     if (!binary) {
       auto space = take_workspace();
-      RealWeights(lookups_for(*isa->training, half, c.out_channels / c.groups), c, weight, bits, static_cast<float*>(z), *space, threads);
+      const Lookups& lookups = lookups_for(*isa->training, half, c.out_channels / c.groups);
+      RealWeights(lookups, c, weight, bits, static_cast<float*>(z), *space, threads);
       return_workspace(std::move(space));
       return add_up<float>(c, nullptr, static_cast<float*>(z), sums, threads);
     }

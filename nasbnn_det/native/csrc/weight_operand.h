@@ -36,7 +36,9 @@ class WeightOperand {
   int64_t block_rows() const { return isa_.product_rows; }
 
   // Tables of the columns of a word's outputs, at z + output * stride, for binary weights.
-  void build(int64_t word, const float* z, int64_t stride, float* tables) const { lookups_.build(z, stride, int(outputs_of(word)), tables); }
+  void build(int64_t word, const float* z, int64_t stride, float* tables) const {
+    lookups_.build(z, stride, int(outputs_of(word)), tables);
+  }
 
   // Adds what columns of the outputs of a word, at z + output * stride, give to `count` inputs from `from` on through a tap.
   // Real weights add to a multiple of block_rows, of which `from` has to be one; binary ones need the word's tables.
@@ -101,7 +103,8 @@ class WeightOperand {
       factors[o] = most > 0 ? kHalfWeight / most : 0.f;
     }
     const auto rounded = [&](int64_t o, int64_t r, int64_t t) -> uint32_t {
-      return o < count && r < inputs_ ? uint32_t(int32_t(std::nearbyint(weight[((first + o) * inputs_ + r) * taps_ + t] * factors[o]))) : 0u;
+      if (o >= count || r >= inputs_) return 0;
+      return uint32_t(int32_t(std::nearbyint(weight[((first + o) * inputs_ + r) * taps_ + t] * factors[o])));
     };
     int32_t* to = pairs_of(group, word);
     for (int64_t t = 0; t < taps_; ++t)
