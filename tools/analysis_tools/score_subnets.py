@@ -24,6 +24,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0, help='of the draw')
     parser.add_argument('--score', default='accuracy/top1', help='metric')
     parser.add_argument('--batches', type=int, default=10, help='training batches for recalibration')
+    parser.add_argument('--packed', action='store_true', help='evaluate on the packed kernels: several times faster on a CPU')
     parser.add_argument('--shape', type=int, nargs=2, help=SHAPE_HELP)
     parser.add_argument('--out', help='file with every score; scores.json in the work directory if not given')
     parser.add_argument('--work-dir', default='work_dirs/score_subnets', help='folder of the log and of result.json')
@@ -37,7 +38,7 @@ def main() -> None:
         raise ValueError(f'--num is {args.num}; a spread needs at least 2 architectures')
     result_path = result_file(args.work_dir)
     supernet = load_supernet(args.supernet)
-    evaluate = build_subnet_evaluator(read_config(args.config, args.cfg_options), args.work_dir, args.batches)
+    evaluate = build_subnet_evaluator(read_config(args.config, args.cfg_options), args.work_dir, args.batches, args.packed)
     shape = choose_shape(args.shape, dict(input_size=evaluate.image_size))
     rng = np.random.default_rng(args.seed)
     rows = []

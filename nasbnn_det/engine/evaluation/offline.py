@@ -8,13 +8,14 @@ from .from_runner import runner_subnet_evaluator
 from .subnet_evaluator import SubnetEvaluator
 
 
-def build_subnet_evaluator(cfg: Config, work_dir: str, batches: int = 10) -> SubnetEvaluator:
+def build_subnet_evaluator(cfg: Config, work_dir: str, batches: int = 10, packed: bool = False) -> SubnetEvaluator:
     """Builds what a supernet's or search's config scores subnets with: its data, preprocessing and metrics.
 
     Args:
         cfg (Config): The config.
         work_dir (str): Folder of the log.
         batches (int): Training batches for recalibration. Defaults to 10.
+        packed (bool): Subnets run on the packed kernels. Defaults to False.
     """
     check_top_k(cfg)
     cfg.work_dir = work_dir
@@ -27,4 +28,5 @@ def build_subnet_evaluator(cfg: Config, work_dir: str, batches: int = 10) -> Sub
     runner = Runner.from_cfg(cfg)
     loop = runner.val_loop
     check_labels(cfg.model, runner.train_dataloader.dataset, loop.dataloader.dataset)
-    return runner_subnet_evaluator(runner, runner.train_dataloader, batches, loop.dataloader, loop.evaluator)
+    return runner_subnet_evaluator(runner, runner.train_dataloader, batches, loop.dataloader, loop.evaluator,
+                                   packed=packed)
