@@ -24,7 +24,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0, help='of the draw')
     parser.add_argument('--score', default='accuracy/top1', help='metric')
     parser.add_argument('--batches', type=int, default=10, help='training batches for recalibration')
-    parser.add_argument('--packed', action='store_true', help='evaluate on the packed kernels: several times faster on a CPU')
+    parser.add_argument('--packed', action='store_true', help='evaluate on the packed kernels, which are faster on a CPU')
     parser.add_argument('--shape', type=int, nargs=2, help=SHAPE_HELP)
     parser.add_argument('--out', help='file with every score; scores.json in the work directory if not given')
     parser.add_argument('--work-dir', default='work_dirs/score_subnets', help='folder of the log and of result.json')
