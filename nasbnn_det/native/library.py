@@ -83,7 +83,7 @@ def _open(path: Path) -> ctypes.CDLL:
     library = ctypes.CDLL(str(path))
     library.nb_isa.restype = ctypes.c_char_p
     library.nb_peak.restype = ctypes.c_int64
-    library.nb_peak.argtypes = [ctypes.c_char_p, ctypes.c_int64]
+    library.nb_peak.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
     library.nb_use_openmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
     library.nb_use_openmp(*_torch_openmp())
     return library
@@ -154,14 +154,15 @@ def using_isa(name: str) -> Iterator[None]:
         os.environ.pop(ISA_VARIABLE) if before is None else os.environ.update({ISA_VARIABLE: before})
 
 
-def peak_rate(rounds: int) -> Tuple[int, str]:
-    """Runs xor, popcount and add on registers alone.
+def peak_rate(rounds: int, words: int) -> Tuple[int, str]:
+    """Computes dot products on registers alone, as the kernels do.
 
     Args:
         rounds (int): How often.
+        words (int): Their length in words of 32 bits, at least 1.
 
     Returns:
         tuple: Binary multiply-accumulates that were done, and the instruction set.
     """
     isa = current_isa()
-    return need_library().nb_peak(isa.encode(), rounds), isa
+    return need_library().nb_peak(isa.encode(), rounds, words), isa

@@ -15,7 +15,7 @@ NB_API const char* nb_isa(int index);
 NB_API int nb_run(const char* isa_name, const NbLayer* layers, int count, const NbInput* input, float* const* outputs,
                   int32_t* dots, int64_t* sums, int threads);
 NB_API void nb_free_workspaces();
-NB_API int64_t nb_peak(const char* isa_name, int64_t rounds);
+NB_API int64_t nb_peak(const char* isa_name, int64_t rounds, int64_t words);
 
 namespace {
 
@@ -278,7 +278,7 @@ int main(int argc, char** argv) {
   std::string names;
   for (int i = 0; const char* isa = nb_isa(i); ++i) {
     names += (i ? ", " : "") + std::string(isa);
-    if (nb_peak(isa, 3) <= 0) return std::printf("nb_peak of %s did nothing\n", isa), 1;
+    if (nb_peak(isa, 3, 9) <= 0 || nb_peak(isa, 3, 75) <= 0) return std::printf("nb_peak of %s did nothing\n", isa), 1;
   }
   for (int seed = first; seed < first + count; ++seed) {
     Case chain(seed);

@@ -62,8 +62,9 @@ NB_API int nb_run(const char* isa_name, const NbLayer* layers, int count, const 
   return 0;
 }
 
-// Binary multiply-accumulates done by `rounds` rounds on registers alone; 0: no such instruction set.
-NB_API int64_t nb_peak(const char* isa_name, int64_t rounds) {
+// Binary multiply-accumulates done by `rounds` rounds of dot products of so many words on registers alone; 0: no such
+// instruction set.
+NB_API int64_t nb_peak(const char* isa_name, int64_t rounds, int64_t words) {
   const Isa* isa = find_isa(isa_name);
-  return isa ? isa->peak(rounds) : 0;
+  return isa ? isa->peak(rounds, words) : 0;
 }

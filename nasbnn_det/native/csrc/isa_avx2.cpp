@@ -1,10 +1,47 @@
-// AVX2 has no popcount: a table of 16 nibbles by shuffle, sums of bytes that are widened before they can overflow.
+// AVX2 has no popcount: a table of 16 nibbles by shuffle, sums of bytes that are widened before they can overflow. Carry-save
+// adders, five instructions each, need it for fewer words, which pays where a dot product is long.
 #include <immintrin.h>
 
+#include "adders.h"
 #include "dispatch.h"
 #include "row.h"
 
 namespace {
+
+struct Bits256 {
+  using Word = __m256i;
+  static constexpr int kLanes = 8;
+  static constexpr int kPlanes = 3;
+
+  static inline Word zero() { return _mm256_setzero_si256(); }
+  static inline Word load(const uint32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const Word*>(p)); }
+  static inline Word broadcast(const uint32_t* p) { return _mm256_set1_epi32(int(*p)); }
+  static inline Word differ(Word a, Word b) { return _mm256_xor_si256(a, b); }
+  static inline Word add(Word a, Word b) { return _mm256_add_epi32(a, b); }
+  static inline Word add_bytes(Word a, Word b) { return _mm256_add_epi8(a, b); }
+  static NB_INLINE void hide(Word& x) { asm volatile("" : "+x"(x)); }
+
+  static inline Word full_add(Word a, Word b, Word c, Word& carry) {
+    const Word u = _mm256_xor_si256(b, c);
+    carry = _mm256_or_si256(_mm256_and_si256(b, c), _mm256_and_si256(u, a));
+    return _mm256_xor_si256(a, u);
+  }
+
+  template <int kWeight>
+  static inline Word bytes(Word x) {
+    constexpr char w = kWeight;
+    const Word table = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, w, w, 2 * w, w, 2 * w, 2 * w, 3 * w, w, 2 * w, 2 * w,
+                                                                 3 * w, 2 * w, 3 * w, 3 * w, 4 * w));
+    const Word nibble = _mm256_set1_epi8(15);
+    return _mm256_add_epi8(_mm256_shuffle_epi8(table, _mm256_and_si256(x, nibble)),
+                           _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi32(x, 4), nibble)));
+  }
+
+  template <int kWeight>
+  static inline Word widen(Word x) {
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(x, _mm256_set1_epi8(kWeight)), _mm256_set1_epi16(1));
+  }
+};
 
 struct Avx2 {
   typedef float Floats __attribute__((vector_size(32)));
@@ -14,50 +51,25 @@ struct Avx2 {
   static constexpr int kFloats = 8;
   static constexpr int kFloatPixels = 2;
   static constexpr int kPixels = 4;
-  static constexpr int64_t kByteRounds = 31;  // a byte counts at most 8 a round
-
-  static inline __m256i bytes(__m256i x) {
-    const __m256i table = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,
-                                           0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
-    const __m256i nibble = _mm256_set1_epi8(15);
-    return _mm256_add_epi8(_mm256_shuffle_epi8(table, _mm256_and_si256(x, nibble)),
-                           _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi32(x, 4), nibble)));
-  }
-
-  // Four bytes to the 32-bit number they lie in.
-  static inline __m256i widen(__m256i x) {
-    return _mm256_madd_epi16(_mm256_maddubs_epi16(x, _mm256_set1_epi8(1)), _mm256_set1_epi16(1));
-  }
+  static constexpr int kAdderWords = 24;  // in shorter dot products the table alone is faster
 
   template <int P, int V>
   static NB_INLINE void count(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
                               const uint32_t* weight, Ints (&counts)[P][V]) {
-    for (int v = 0; v < V; v += 2) count_two<P, V>(inputs, offsets, values, weight + v * kFloats, counts, v);
-  }
-
-  // Of vectors v and v + 1.
-  template <int P, int V>
-  static NB_INLINE void count_two(const uint32_t* const (&inputs)[P], const int32_t* offsets, int64_t values,
-                                  const uint32_t* weight, Ints (&counts)[P][V], int v) {
-    __m256i totals[P][2], sums[P][2];
-    const auto each = [](auto f) NB_INLINED { repeat<P>([&](auto p) NB_INLINED { f(p, Number<0>{}), f(p, Number<1>{}); }); };
-    each([&](auto p, auto i) NB_INLINED { totals[p][i] = _mm256_setzero_si256(); });
-    for (int64_t start = 0; start < values; start += kByteRounds) {
-      const int64_t end = std::min(values, start + kByteRounds);
-      each([&](auto p, auto i) NB_INLINED { sums[p][i] = _mm256_setzero_si256(); });
-      for (int64_t k = start; k < end; ++k, weight += kTile) {
-        const __m256i w0 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weight));
-        const __m256i w1 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weight + 8));
-        const int64_t offset = offsets[k];
-        repeat<P>([&](auto p) NB_INLINED {
-          const __m256i bits = _mm256_set1_epi32(inputs[p][offset]);
-          sums[p][0] = _mm256_add_epi8(sums[p][0], bytes(_mm256_xor_si256(bits, w0)));
-          sums[p][1] = _mm256_add_epi8(sums[p][1], bytes(_mm256_xor_si256(bits, w1)));
-        });
+    constexpr int kTogether = 2;
+    for (int v = 0; v < V; v += kTogether) {
+      const uint32_t* const from = weight + v * kFloats;
+      if (values < kAdderWords) {
+        const auto block = count_by_table<Bits256, P, kTogether, DotWords>({inputs, offsets, from}, values);
+        block.each([&](auto p, auto i) NB_INLINED { counts[p][v + i] = Ints(block.at[p][i]); });
+        continue;
       }
-      each([&](auto p, auto i) NB_INLINED { totals[p][i] = _mm256_add_epi32(totals[p][i], widen(sums[p][i])); });
+      for (int p = 0; p < P; ++p) {
+        const uint32_t* const input[1] = {inputs[p]};
+        const auto block = Adders<Bits256, 1, kTogether, DotWords>::count({input, offsets, from}, values);
+        block.each([&](auto, auto i) NB_INLINED { counts[p][v + i] = Ints(block.at[0][i]); });
+      }
     }
-    each([&](auto p, auto i) NB_INLINED { counts[p][v + i] = Ints(totals[p][i]); });
   }
 
   static inline uint32_t at_least(Floats a, Floats b) {
@@ -80,19 +92,9 @@ struct Avx2 {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
   }
 
-  static int64_t peak(int64_t rounds) {
-    constexpr int kSums = 8;
-    __m256i sums[kSums], weight = _mm256_set1_epi32(0x5555), bits = _mm256_set1_epi32(int(rounds));
-    for (auto& sum : sums) sum = _mm256_setzero_si256();
-    for (int64_t i = 0; i < rounds; ++i) {
-      asm volatile("" : "+x"(bits), "+x"(weight));
-#pragma GCC unroll 8
-      for (int s = 0; s < kSums; ++s) {
-        sums[s] = _mm256_add_epi8(sums[s], bytes(_mm256_xor_si256(bits, weight)));
-        asm volatile("" : "+x"(sums[s]), "+x"(bits));  // each sum counts anew
-      }
-    }
-    return rounds * kSums * 256;
+  static int64_t peak(int64_t rounds, int64_t words) {
+    return words < kAdderWords ? peak_of<Bits256, kPixels, 2>(rounds, words, count_by_table<Bits256, kPixels, 2, RegisterWords>)
+                               : peak_of<Bits256, 1, 2>(rounds, words, Adders<Bits256, 1, 2, RegisterWords>::count);
   }
 };
 

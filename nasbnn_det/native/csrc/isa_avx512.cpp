@@ -1,18 +1,11 @@
 // AVX-512 with VPOPCNTDQ and VNNI: 16 words of 32 bits at once. A block is 5 pixels x 32 channels, its sums stay in registers.
-#include <immintrin.h>
-
 #include "dispatch.h"
 #include "row.h"
+#include "vectors512.h"
 
 namespace {
 
-struct Avx512 {
-  typedef float Floats __attribute__((vector_size(64)));
-  typedef int32_t Ints __attribute__((vector_size(64)));
-  typedef int16_t Shorts __attribute__((vector_size(32)));
-  typedef int64_t Longs __attribute__((vector_size(128)));  // as many numbers
-  static constexpr int kFloats = 16;
-  static constexpr int kFloatPixels = 4;
+struct Avx512 : Vectors512 {
   static constexpr int kPixels = 5;
 
   template <int P, int V>
@@ -34,25 +27,12 @@ struct Avx512 {
     repeat<P>([&](auto p) NB_INLINED { repeat<V>([&](auto v) NB_INLINED { counts[p][v] = Ints(sums[p][v]); }); });
   }
 
-  static inline uint32_t at_least(Floats a, Floats b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
-
-  static inline Floats multiply_add(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
-
-  static inline Ints dot_pairs(Ints sum, Ints a, Ints b) { return Ints(_mm512_dpwssd_epi32(__m512i(sum), __m512i(a), __m512i(b))); }
-
-  static inline Floats load_some(const float* p, int n) { return _mm512_maskz_loadu_ps(first(n), p); }
-
-  static inline Floats load_wrapped(const float* p, int64_t from, int64_t size, int n) {
-    if (size < n) return load_wrapped_of<Floats>(p, from, size, n);
-    const int64_t split = size - from;
-    return _mm512_mask_loadu_ps(_mm512_maskz_loadu_ps(first(split), p + from), first(n) & ~first(split), p - split);
+  static inline Ints dot_pairs(Ints sum, Ints a, Ints b) {
+    return Ints(_mm512_dpwssd_epi32(__m512i(sum), __m512i(a), __m512i(b)));
   }
 
-  static inline void store_some(float* p, Floats v, int n) { _mm512_mask_storeu_ps(p, first(n), v); }
-
-  static inline __mmask16 first(int64_t n) { return __mmask16((1u << n) - 1); }
-
-  static int64_t peak(int64_t rounds) {
+  static int64_t peak(int64_t rounds, int64_t words) {
+    rounds *= words;
     constexpr int kSums = 16;
     __m512i sums[kSums], weights[2] = {_mm512_set1_epi32(0x5555), _mm512_set1_epi32(0x3333)};
     for (auto& sum : sums) sum = _mm512_setzero_si512();

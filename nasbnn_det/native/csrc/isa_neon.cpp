@@ -68,7 +68,8 @@ struct Neon {
 
   static inline void store_some(float* p, Floats v, int n) { std::memcpy(p, &v, n * sizeof(float)); }
 
-  static int64_t peak(int64_t rounds) {
+  static int64_t peak(int64_t rounds, int64_t words) {
+    rounds *= words;
     constexpr int kSums = 16;
     uint8x16_t sums[kSums], weight = vdupq_n_u8(0x55), bits = vdupq_n_u8(uint8_t(rounds));
     for (auto& sum : sums) sum = vdupq_n_u8(0);

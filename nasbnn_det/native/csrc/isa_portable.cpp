@@ -58,7 +58,8 @@ struct Portable {
 
   static inline void store_some(float* p, Floats v, int n) { std::memcpy(p, &v, n * sizeof(float)); }
 
-  static int64_t peak(int64_t rounds) {
+  static int64_t peak(int64_t rounds, int64_t words) {
+    rounds *= words;
     constexpr int kSums = 8;
     uint32_t sums[kSums] = {}, bits = uint32_t(rounds);
     for (int64_t i = 0; i < rounds; ++i)

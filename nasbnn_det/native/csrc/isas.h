@@ -4,6 +4,9 @@ NB_ISA(avx512, X86, "-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vpopcntd
        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vpopcntdq") &&
            __builtin_cpu_supports("avx512vnni"))
+NB_ISA(avx512bw, X86, "-mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512",
+       __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl"))
 NB_ISA(avx2, X86, "-mavx2 -mfma", __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
 NB_ISA(neon, ARM, "", true)
 NB_ISA(portable, ANY, "", true)

@@ -53,8 +53,8 @@ struct Isa {
                        int width_out, int channels_out, int folds, float* pixel, float* out);
   // Signs of x + shift: count channels to ceil(count / 32) words.
   void (*pack_pixel)(const float* x, const float* shift, int64_t count, uint32_t* words);
-  // Binary multiply-accumulates of `rounds` rounds of xor, popcount and add on registers alone.
-  int64_t (*peak)(int64_t rounds);
+  // Computes some dot products of so many words on registers alone, `rounds` times; returns their binary multiply-accumulates.
+  int64_t (*peak)(int64_t rounds, int64_t words);
   const TrainingIsa* training;
 };
 

@@ -11,7 +11,7 @@
 //   load_some(p, n)                the first n <= kFloats numbers, zeros behind them
 //   load_wrapped(p, from, size, n) n <= kFloats numbers from p[from] on; behind p[size - 1] follows p[0]
 //   store_some(p, v, n)            the first n <= kFloats numbers
-//   peak(rounds)
+//   peak(rounds, words)            see Isa
 #pragma once
 #include <cstdint>
 #include <cstring>
