@@ -70,6 +70,20 @@ def test_dot_products_of_thousands_of_shapes_are_exact(seed, on_isa, two_threads
         check_case(rng, on_isa)
 
 
+def test_dot_products_of_any_length_are_exact(isa):
+    rng = np.random.default_rng(0)
+    for words in (*range(1, 34), 248, 249, 495, 496, 512):
+        spec = LayerSpec('binary', 32 * words, 33)
+        weight = torch.from_numpy(rng.random(spec.weight_shape) < 0.5)
+        signs = torch.where(weight[:, :, 0, 0], 1.0, -1.0)
+        # Of the first two pixels all bits differ from an output channel's, or none.
+        x = torch.cat([-signs[:1], signs[-1:], torch.from_numpy(rng.standard_normal((5, spec.in_channels), np.float32))])
+        layer = PackedLayer(spec, weight, torch.ones(33), torch.zeros(33), torch.zeros(spec.in_channels))
+        dots = run_dots(x.t().reshape(1, spec.in_channels, 1, 7), spec, layer.tensors())
+        want = torch.where(x >= 0, 1.0, -1.0) @ signs.t()
+        assert torch.equal(dots[0, :, 0].t(), want.int()), f'{words} words'
+
+
 def test_the_sign_of_zero_is_plus_one(isa):
     spec = LayerSpec('binary', 2, 1)
     weight = torch.ones(1, 2, 1, 1, dtype=torch.bool)
