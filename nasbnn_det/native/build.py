@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 SOURCE_DIR = Path(__file__).resolve().parent / 'csrc'
+#: Where the public header of a whole detector is, ``nasbnn_det.h``.
+INCLUDE_DIR = SOURCE_DIR.with_name('include')
 LIBRARY_NAME = 'libnasbnn_kernels.so'
 #: Beside a library that came with the package: the :func:`source_hash` it was made from.
 STAMP_NAME = 'sources.sha256'
@@ -67,7 +69,7 @@ def source_files(machine: Optional[str] = None) -> List[Path]:
 def source_hash() -> str:
     """SHA-256 of everything the library is made of: sources, headers and this file."""
     digest = hashlib.sha256()
-    for path in [Path(__file__).resolve(), *sorted(SOURCE_DIR.iterdir())]:
+    for path in [Path(__file__).resolve(), *sorted(INCLUDE_DIR.iterdir()), *sorted(SOURCE_DIR.iterdir())]:
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 
