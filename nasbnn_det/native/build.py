@@ -1,4 +1,5 @@
-"""Compiles the kernels. Standard library only: ``setup.py`` loads this file by itself.
+"""Compiles the kernels; as a program, ``python build.py FOLDER``, into a folder. Standard library only: ``setup.py`` loads
+this file by itself.
 
 Each source file is one translation unit; the kernels of an instruction set need its flags, everything else is compiled for
 the plain architecture. The result is a shared library with a C interface that knows nothing of PyTorch or
@@ -10,6 +11,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -119,3 +121,10 @@ def _run(command: List[str]) -> None:
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         raise CompileError(f"'{' '.join(command)}' failed:\n{result.stderr.strip()}")
+
+
+if __name__ == '__main__':
+    try:
+        print(build(Path(sys.argv[1] if len(sys.argv) > 1 else '.', LIBRARY_NAME)))
+    except CompileError as error:
+        sys.exit(f'error: {error}')

@@ -55,7 +55,7 @@ def _read_file(path: Any) -> np.ndarray:
 def _decode(content: bytes) -> Optional[np.ndarray]:
     try:
         import cv2
-    except ModuleNotFoundError:
+    except ImportError:
         return _decode_by_pillow(content)
     try:
         return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
@@ -67,7 +67,7 @@ def _decode_by_pillow(content: bytes) -> Optional[np.ndarray]:
     """As OpenCV does it: turned by a camera's mark, without transparency, 16 bits cut to 8."""
     try:
         from PIL import Image, ImageOps
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         raise ModuleNotFoundError('image files are read by OpenCV or Pillow, and neither is installed: pip install pillow, '
                                   'or give an array') from error
     try:
