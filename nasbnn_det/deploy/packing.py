@@ -12,10 +12,14 @@ from torch import nn
 
 from ..datasets.class_names import check_same_places, class_names
 from ..models.checkpoint import check_checkpoint
-from ..runtime import pack
-from ..runtime.detector import NETWORKS
-from ..runtime.file import PackedFile, split_packed
+from ..runtime import PackedChain, PackedDetector, pack
+from ..runtime.file import PackedFile, packed_bytes, split_packed
+from . import rtmdet
 from .preprocessing import read_preprocessing
+
+#: Networks that run without MMDetection, by the kind that a file calls them: each a function that describes a packed model
+#: of MMDetection, or says by ValueError why it can't. The library builds them (``native/csrc``).
+NETWORKS = {'rtmdet': rtmdet.describe}
 
 
 def pack_checkpoint(cfg: Config, checkpoint: Union[str, os.PathLike]) -> PackedFile:
@@ -56,8 +60,8 @@ def pack_checkpoint(cfg: Config, checkpoint: Union[str, os.PathLike]) -> PackedF
         network, needs_config = None, str(error)
     info = dict(
         network=network, needs_config=needs_config, classes=classes,
-        preprocessing=None if preprocessing is None else preprocessing.to_dict(),
-        input_size=None if preprocessing is None else list(preprocessing.pad_size or preprocessing.scale or ()) or None,
+        preprocessing=preprocessing,
+        input_size=preprocessing and (preprocessing['pad_size'] or preprocessing['scale']),
         arch=None if arch is None else arch.to_dict(),
         source_sha256=hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest())
     return PackedFile(chains, state, info)
@@ -72,29 +76,44 @@ def describe_network(model: nn.Module) -> Dict[str, Any]:
         model (nn.Module): A packed detector of MMDetection.
 
     Returns:
-        dict: ``kind``, one of :data:`nasbnn_det.runtime.detector.NETWORKS`, and its settings.
+        dict: ``kind``, one of :data:`NETWORKS`, and its settings.
 
     Raises:
         ValueError: If it has parts that only MMDetection knows.
+        RuntimeError: If the kernels can't be compiled.
     """
     chains, _ = split_packed(model)
     reasons = []
-    for kind, network in NETWORKS.items():
+    for kind, describe in NETWORKS.items():
         try:
-            settings = network.describe(model)
-            alone = network.from_dict(chains, settings)
-            if not _same_maps(alone, model):
+            network = dict(kind=kind, **describe(model))
+            if not _same_maps(detector_in_memory(chains, network), model):
                 raise ValueError('the model computes other maps')
-            return dict(kind=kind, **settings)
+            return network
         except ValueError as error:
             reasons.append(f'{kind}: {error}')
     raise ValueError(f"its network has parts that only MMDetection knows ({'; '.join(reasons)})")
 
 
+def detector_in_memory(chains: Dict[str, PackedChain], network: Dict[str, Any]) -> PackedDetector:
+    """A detector of chains and their description, without a file; its classes have no names, and images are not resized.
+
+    Args:
+        chains (dict[str, PackedChain]): By the name of the module that each takes the place of.
+        network (dict): As :func:`describe_network` returns it.
+
+    Raises:
+        ValueError: If they contradict each other.
+    """
+    classes = [str(i) for i in range(network['num_classes'])]
+    return PackedDetector(packed_bytes(PackedFile(chains, {}, dict(network=network, classes=classes, preprocessing={}))))
+
+
 @torch.inference_mode()
-def _same_maps(alone: nn.Module, model: nn.Module) -> bool:
+def _same_maps(alone: PackedDetector, model: nn.Module) -> bool:
     image = torch.randn(1, 3, 96, 160, generator=torch.Generator().manual_seed(0))
-    found, want = (sum(map(list, maps), []) for maps in (alone(image), model(image, mode='tensor')))
+    found = [torch.from_numpy(level).permute(2, 0, 1)[None] for branch in alone.maps(image[0]) for level in branch]
+    want = sum(map(list, model(image, mode='tensor')), [])
     return len(found) == len(want) and all(
         a.shape == b.shape and torch.allclose(a, b, rtol=1e-5, atol=1e-5, equal_nan=True) for a, b in zip(found, want))
 

@@ -1,5 +1,6 @@
 """How a config's test pipeline prepares images, as a packed file describes it; compared once with the pipeline itself."""
 import copy
+import json
 import tempfile
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
@@ -11,7 +12,8 @@ from mmengine.dataset import Compose
 from mmengine.registry import TRANSFORMS
 from torch import nn
 
-from ..runtime.preprocess import Preprocessing, read_image
+from ..runtime.native_detector import prepare
+from ..runtime.preprocess import read_image
 
 _LOADERS = ('LoadImage', 'LoadImageFromFile')
 _WITHOUT_EFFECT = ('LoadAnnotations', 'PackDetInputs', 'PackInputs')
@@ -19,7 +21,7 @@ _WITHOUT_EFFECT = ('LoadAnnotations', 'PackDetInputs', 'PackInputs')
 _DESCRIBED = {'Resize': {'scale', 'keep_ratio'}, 'Pad': {'size', 'pad_val'}}
 
 
-def read_preprocessing(cfg: Config, model: nn.Module) -> Preprocessing:
+def read_preprocessing(cfg: Config, model: nn.Module) -> Dict[str, Any]:
     """What a config's test pipeline and data preprocessor do to an image.
 
     The result and they themselves prepare a few made images, of all kinds that readers of images treat differently, and
@@ -30,14 +32,18 @@ def read_preprocessing(cfg: Config, model: nn.Module) -> Preprocessing:
         model (nn.Module): Its model, whose data preprocessor is used.
 
     Returns:
-        Preprocessing: For :class:`nasbnn_det.runtime.PackedDetector`.
+        dict: As :func:`nasbnn_det.runtime.native_detector.prepare` takes it: ``scale``, width and height that the image is
+        resized to, or None; ``keep_ratio``, whether it is resized to fit inside; ``pad_size``, width and height it is
+        padded to at the right and bottom, or None, with ``pad_value``, BGR; ``mean`` and ``std``, in the network's order of
+        colours; ``to_rgb``; ``divisor``, after normalisation it is padded with zeros to a multiple of this.
 
     Raises:
-        ValueError: If they do what :class:`Preprocessing` can't.
+        ValueError: If they do what a packed file has no words for.
     """
     steps = _test_pipeline(cfg)
     normalise = cfg.model.get('data_preprocessor') or {}
     found: Dict[str, Any] = dict(
+        scale=None, keep_ratio=True, pad_size=None, pad_value=[0, 0, 0],
         mean=normalise.get('mean', [0, 0, 0]), std=normalise.get('std', [1, 1, 1]),
         to_rgb=normalise.get('bgr_to_rgb', normalise.get('to_rgb', False)), divisor=normalise.get('pad_size_divisor', 1))
     for step in steps:
@@ -51,16 +57,17 @@ def read_preprocessing(cfg: Config, model: nn.Module) -> Preprocessing:
             value = step.get('pad_val', 0)
             value = value.get('img', 0) if isinstance(value, dict) else value
             found.update(pad_size=step['size'], pad_value=[value] * 3 if isinstance(value, (int, float)) else value)
-    preprocessing = Preprocessing(**found)
+    found = json.loads(json.dumps(found))
+    prepare(found, np.zeros((8, 8, 3), np.uint8))  # says what is wrong with the description
     try:
-        agree = _agree(preprocessing, steps, model)
+        agree = _agree(found, steps, model)
     except Exception as error:  # a step may be anybody's
         raise ValueError(f'its test pipeline and data preprocessor fail on made images ({type(error).__name__}: {error})'
                          ) from error
     if not agree:
         raise ValueError('its test pipeline and data preprocessor prepare images in another way than a packed file can say: '
                          + ', '.join(map(_text, steps)))
-    return preprocessing
+    return found
 
 
 def _kind(step: Dict[str, Any]) -> str:
@@ -92,7 +99,7 @@ def _pipelines(dataset: Any) -> Iterator[List[Dict[str, Any]]]:
         yield dataset['pipeline']
 
 
-def _agree(preprocessing: Preprocessing, steps: List[Dict[str, Any]], model: nn.Module) -> bool:
+def _agree(described: Dict[str, Any], steps: List[Dict[str, Any]], model: nn.Module) -> bool:
     """Whether made images become the same input, with the same size and factors."""
     steps = [step for step in steps if _kind(step) != 'LoadAnnotations']
     for step in steps:
@@ -102,10 +109,10 @@ def _agree(preprocessing: Preprocessing, steps: List[Dict[str, Any]], model: nn.
         for file in _made_images(Path(folder)):
             data = pipeline(dict(img_path=str(file), img_id=0))
             want = model.data_preprocessor(dict(inputs=[data['inputs']], data_samples=[data['data_samples']]), False)
-            x, size, scale = preprocessing(read_image(file))
+            x, size, scale = prepare(described, read_image(file))
             sample = want['data_samples'][0]
-            inputs = want['inputs'].cpu()
-            if x.shape != inputs.shape or x.dtype != inputs.dtype or not bool((x == inputs).all()):
+            inputs = want['inputs'].cpu().numpy()
+            if x[None].shape != inputs.shape or x.dtype != inputs.dtype or not bool((x == inputs[0]).all()):
                 return False
             factors = getattr(sample, 'scale_factor', (1.0, 1.0))
             if size != tuple(sample.img_shape[:2]) or not np.allclose(scale, factors, rtol=1e-6, atol=0):

@@ -5,7 +5,6 @@ from .library import (
     available_isas,
     current_isa,
     free_workspaces,
-    guard_forks,
     load_library,
     need_library,
     peak_rate,
@@ -13,6 +12,6 @@ from .library import (
 )
 
 __all__ = [
-    'ISA_VARIABLE', 'REFERENCE', 'available_isas', 'current_isa', 'free_workspaces', 'guard_forks', 'load_library',
-    'need_library', 'peak_rate', 'using_isa'
+    'ISA_VARIABLE', 'REFERENCE', 'available_isas', 'current_isa', 'free_workspaces', 'load_library', 'need_library',
+    'peak_rate', 'using_isa'
 ]

@@ -1,4 +1,5 @@
-"""Compiles the kernels. Standard library only: ``setup.py`` loads this file by itself.
+"""Compiles the kernels; as a program, ``python build.py FOLDER``, into a folder. Standard library only: ``setup.py`` loads
+this file by itself.
 
 Each source file is one translation unit; the kernels of an instruction set need its flags, everything else is compiled for
 the plain architecture. The result is a shared library with a C interface that knows nothing of PyTorch or
@@ -10,12 +11,15 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 SOURCE_DIR = Path(__file__).resolve().parent / 'csrc'
+#: Where the public header of a whole detector is, ``nasbnn_det.h``.
+INCLUDE_DIR = SOURCE_DIR.with_name('include')
 LIBRARY_NAME = 'libnasbnn_kernels.so'
 #: Beside a library that came with the package: the :func:`source_hash` it was made from.
 STAMP_NAME = 'sources.sha256'
@@ -67,7 +71,7 @@ def source_files(machine: Optional[str] = None) -> List[Path]:
 def source_hash() -> str:
     """SHA-256 of everything the library is made of: sources, headers and this file."""
     digest = hashlib.sha256()
-    for path in [Path(__file__).resolve(), *sorted(SOURCE_DIR.iterdir())]:
+    for path in [Path(__file__).resolve(), *sorted(INCLUDE_DIR.iterdir()), *sorted(SOURCE_DIR.iterdir())]:
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 
@@ -117,3 +121,10 @@ def _run(command: List[str]) -> None:
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         raise CompileError(f"'{' '.join(command)}' failed:\n{result.stderr.strip()}")
+
+
+if __name__ == '__main__':
+    try:
+        print(build(Path(sys.argv[1] if len(sys.argv) > 1 else '.', LIBRARY_NAME)))
+    except CompileError as error:
+        sys.exit(f'error: {error}')

@@ -1,10 +1,8 @@
 """Finds or compiles the kernels' library, and says which instruction set runs.
 
 A compiled library that came with the package is used if it was made from these sources; otherwise one is compiled once
-into a cache of the user's. Without a compiler everything runs on PyTorch's operators, with one warning.
-
-Threads do not survive a fork. In a forked process the kernels begin with threads of their own, and where the parent has
-used several, PyTorch is set to one, as it would wait for its own for ever.
+into a cache of the user's. Without a compiler chains and training run on PyTorch's operators, with one warning. PyTorch
+itself is not imported here: whole detectors need none.
 """
 import ctypes
 import os
@@ -15,8 +13,6 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Iterator, List, Optional, Tuple
-
-import torch
 
 from .build import LIBRARY_NAME, STAMP_NAME, CompileError, build, source_hash
 
@@ -45,7 +41,7 @@ def load_library() -> Optional[ctypes.CDLL]:
             break  # it would fail elsewhere too
         except OSError as error:
             problem = error
-    warnings.warn(f'the packed kernels are not available, the slow PyTorch reference is used instead: {problem}',
+    warnings.warn(f'the packed kernels are not available, what has a slow PyTorch reference runs on that: {problem}',
                   stacklevel=2)
     return None
 
@@ -84,29 +80,7 @@ def _open(path: Path) -> ctypes.CDLL:
     library.nb_isa.restype = ctypes.c_char_p
     library.nb_peak.restype = ctypes.c_int64
     library.nb_peak.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
-    library.nb_use_openmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
-    library.nb_use_openmp(*_torch_openmp())
     return library
-
-
-def _torch_openmp() -> Tuple[Optional[int], Optional[int]]:
-    """PyTorch's own thread pool: two pools would fight for the cores."""
-    # A library's handle finds what it is linked to; None is whatever the process has loaded for all.
-    for name in (*map(str, Path(torch.__file__).with_name('lib').glob('libtorch_cpu.*')), None):
-        try:
-            loaded = ctypes.CDLL(name)
-            parallel, number = (ctypes.cast(getattr(loaded, symbol), ctypes.c_void_p).value
-                                for symbol in ('GOMP_parallel', 'omp_get_thread_num'))
-            return parallel, number
-        except (AttributeError, OSError):
-            continue
-    return None, None
-
-
-@lru_cache(maxsize=1)
-def guard_forks() -> None:
-    """PyTorch's threads have run: a process that is forked from now on must not ask for them."""
-    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 def free_workspaces() -> None:

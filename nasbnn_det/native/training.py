@@ -11,7 +11,8 @@ from typing import Optional, Tuple
 import torch
 from torch import Tensor
 
-from .library import REFERENCE, current_isa, guard_forks, need_library
+from .library import REFERENCE, current_isa
+from .torch_threads import guard_forks, library_on_torch_threads
 
 _WORD = 64
 _CL = torch.channels_last
@@ -241,7 +242,7 @@ _int = ctypes.c_int64
 
 @lru_cache(maxsize=1)
 def _library() -> ctypes.CDLL:
-    library = need_library()
+    library = library_on_torch_threads()
     for name in ('standardize', 'standardize_gradient', 'grid', 'fold', 'terms'):
         getattr(library, f'nb_train_{name}').restype = None
     return library

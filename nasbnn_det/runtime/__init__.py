@@ -1,14 +1,20 @@
-"""The packed runtime: 1-bit weights, xor and popcount. Imports torch, numpy, ``native`` and ``binary``."""
-from ..native import ISA_VARIABLE, available_isas, current_isa, free_workspaces
-from .chain import PackedChain
-from .detector import PackedDetector
-from .file import PackedFile, load_packed, save_packed
-from .layer import PackedLayer
-from .pack import pack
-from .rtmdet import Detections
-from .spec import LayerSpec
+"""The packed runtime: 1-bit weights, xor and popcount. A whole detector needs numpy alone; what is made of PyTorch's modules
+imports it when it is asked for (PEP 562)."""
+from importlib import import_module
+from typing import Any
 
-__all__ = [
-    'Detections', 'ISA_VARIABLE', 'LayerSpec', 'PackedChain', 'PackedDetector', 'PackedFile', 'PackedLayer',
-    'available_isas', 'current_isa', 'free_workspaces', 'load_packed', 'pack', 'save_packed'
-]
+from ..native import ISA_VARIABLE, available_isas, current_isa, free_workspaces
+from .detections import Detections
+from .detector import PackedDetector
+
+_WITH_TORCH = {
+    'LayerSpec': 'spec', 'PackedChain': 'chain', 'PackedFile': 'file', 'PackedLayer': 'layer', 'load_packed': 'file',
+    'pack': 'packer', 'save_packed': 'file'
+}
+__all__ = ['Detections', 'ISA_VARIABLE', 'PackedDetector', 'available_isas', 'current_isa', 'free_workspaces', *_WITH_TORCH]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WITH_TORCH:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(import_module(f'{__name__}.{_WITH_TORCH[name]}'), name)

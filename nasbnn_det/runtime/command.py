@@ -5,14 +5,13 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
-import cv2
 import numpy as np
 
 from ..files import replace_text
 from ..image_files import IMAGE_SUFFIXES
+from .detections import Detections
 from .detector import PackedDetector
 from .preprocess import read_image
-from .rtmdet import Detections
 
 _VIDEOS = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.webm')
 _KNOWN = IMAGE_SUFFIXES + _VIDEOS
@@ -42,13 +41,14 @@ def find_inputs(given: Sequence[str]) -> List[Path]:
 
 def as_rows(found: Detections, classes: Sequence[str], **where: Any) -> List[Dict[str, Any]]:
     """Detections as plain values: boxes as x, y, width, height in pixels, as in COCO's result files."""
-    corners = found.boxes.double().numpy()
+    corners = found.boxes.astype(np.float64)
     boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], 1).round(2)
     return [dict(where, category=classes[label], category_id=label + 1, bbox=box, score=round(score, 5))
             for box, label, score in zip(boxes.tolist(), found.labels.tolist(), found.scores.tolist())]
 
 
 def _frames(path: Path) -> Iterator[np.ndarray]:
+    import cv2  # images need none of it
     video = cv2.VideoCapture(str(path))
     try:
         if not video.isOpened():
@@ -63,6 +63,7 @@ def _frames(path: Path) -> Iterator[np.ndarray]:
 
 
 def _on_video(detector: PackedDetector, path: Path, picture: Optional[Path], score_thr: float) -> List[Dict[str, Any]]:
+    import cv2
     rows: List[Dict[str, Any]] = []
     writer = None
     for number, frame in enumerate(_frames(path)):
@@ -78,6 +79,12 @@ def _on_video(detector: PackedDetector, path: Path, picture: Optional[Path], sco
     if writer is not None:
         writer.release()
     return rows
+
+
+def _as_jpeg(pixels: np.ndarray) -> bytes:
+    import cv2
+    # Not cv2.imwrite, which can't write every name.
+    return cv2.imencode('.jpg', pixels)[1].tobytes()
 
 
 def _picture_for(path: Path, out: Path, taken: Dict[Path, Path]) -> Path:
@@ -121,8 +128,7 @@ def detect(detector: PackedDetector, inputs: Sequence[Path], out: Optional[Path]
             found = detector(pixels, score_thr)
             rows += as_rows(found, detector.classes, file=str(path))
             if picture is not None:
-                # Not cv2.imwrite, which can't write every name.
-                picture.write_bytes(cv2.imencode('.jpg', detector.draw(pixels, found, score_thr))[1].tobytes())
+                picture.write_bytes(_as_jpeg(detector.draw(pixels, found, score_thr)))
         except (ValueError, OSError) as error:
             print(f'left out: {error}', file=sys.stderr)
             failed += 1
@@ -157,7 +163,7 @@ def main(args: Optional[Sequence[str]] = None) -> None:
             print(f'{len(rows)} objects in {len(inputs) - failed} of {len(inputs)} files: {given.json}')
         else:
             print(text)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError, ImportError) as error:
         sys.exit(f'error: {error}')
     if failed:
         sys.exit(1)

@@ -1,56 +1,43 @@
-"""A detector from a packed file alone: no config, no MMDetection."""
+"""A detector from a packed file alone: no config, no MMDetection, no PyTorch."""
 import os
-from typing import Any, Optional, Union
+from typing import Any, Optional, Tuple, Union
 
 import numpy as np
 
-from .file import PackedFile, load_packed
-from .preprocess import Preprocessing, read_image
-from .rtmdet import Detections, PackedRTMDet
-
-#: Networks that run without MMDetection. Each offers ``describe`` of a packed model of MMDetection, ``from_dict`` of chains
-#: and that description, ``settings.num_classes`` and ``detect``.
-NETWORKS = {'rtmdet': PackedRTMDet}
+from .detections import Detections
+from .native_detector import NativeDetector, Prepared
+from .preprocess import read_image
 
 
 class PackedDetector:
     """Detects objects on a CPU.
 
+    Several threads may call it at once. It can be pickled, if its file stays where it is, and works in forked processes.
+
     Args:
-        path: A packed file of a detector that stands by itself, as ``tools/deploy/pack.py`` writes it.
+        file: A packed file of a detector that stands by itself, as ``tools/deploy/pack.py`` writes it; or its bytes.
+        threads (int, optional): At most so many threads for a call. Defaults to None: ``OMP_NUM_THREADS`` if that is set,
+            else as many as the process may use CPUs.
 
     Attributes:
         classes (tuple[str]): Names of the classes.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no packed file, is damaged, or is of a network that needs its config.
+        ValueError: If it is no packed file, is damaged, or is of a network that needs its config; or threads is no number
+            from 1 to 1024.
+        RuntimeError: If the kernels are not compiled and can't be.
     """
 
-    def __init__(self, path: Union[str, os.PathLike]) -> None:
-        self._build(load_packed(path), path)
+    def __init__(self, file: Union[str, os.PathLike, bytes], threads: Optional[int] = None) -> None:
+        if threads is not None and (type(threads) is not int or not 1 <= threads <= 1024):
+            raise ValueError(f'threads is {threads!r}; allowed are None and integers from 1 to 1024')
+        self._made_of = file, threads
+        self._native = NativeDetector(file, threads or 0)
+        self.classes = self._native.classes
 
-    def _build(self, packed: PackedFile, path: Union[str, os.PathLike]) -> None:
-        network = packed.info.get('network')
-        if network is None:
-            reason = packed.info.get('needs_config')
-            raise ValueError(f"packed file '{path}' does not stand by itself{f' ({reason})' if reason else ''}: evaluate it "
-                             f'with tools/test.py CONFIG {path}')
-        try:
-            kind = network.get('kind') if isinstance(network, dict) else None
-            if not isinstance(kind, str) or kind not in NETWORKS:
-                raise ValueError(f'its network is {network!r}; this release knows the kind '
-                                 + ' and '.join(map(repr, NETWORKS)))
-            settings = {key: value for key, value in network.items() if key != 'kind'}
-            self.network = NETWORKS[kind].from_dict(packed.chains, settings).eval()
-            self.preprocessing = Preprocessing.from_dict(packed.info.get('preprocessing'))
-            classes = packed.info.get('classes')
-            if not isinstance(classes, list) or len(classes) != self.network.settings.num_classes or \
-                    not all(isinstance(name, str) for name in classes):
-                raise ValueError(f'it needs the names of {self.network.settings.num_classes} classes')
-        except ValueError as error:
-            raise ValueError(f"packed file '{path}' describes no detector: {error}") from error
-        self.classes = tuple(classes)
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return type(self), self._made_of
 
     def __call__(self, image: Any, score_thr: float = 0.0) -> Any:
         """Detects the objects in an image, or in each image of a list.
@@ -59,7 +46,7 @@ class PackedDetector:
         clips to the padded image.)
 
         Args:
-            image: A file; an array of BGR, uint8, shape (H, W, 3); a Pillow image; or a list or tuple of them.
+            image: A file; an array or a tensor of BGR, uint8, shape (H, W, 3); a Pillow image; or a list or tuple of them.
             score_thr (float): Lowest score returned. Defaults to 0, all that the file's own threshold leaves.
 
         Returns:
@@ -73,19 +60,40 @@ class PackedDetector:
             return [self(one, score_thr) for one in image]
         pixels = read_image(image)
         try:
-            x, size, scale = self.preprocessing(pixels)
+            return self._native.detect(pixels, score_thr)
         except ValueError as error:
-            raise error if pixels is image else ValueError(f"image '{image}': {error}") from error
-        found, = self.network.detect(x, [size], [scale])
-        height, width = pixels.shape[:2]
-        boxes = found.boxes.minimum(found.boxes.new_tensor([width, height] * 2))
-        inside = (boxes[:, 2:] > boxes[:, :2]).all(1)
-        kept = inside & (found.scores >= score_thr)
-        return Detections(boxes[kept], found.labels[kept], found.scores[kept])
+            raise error if not isinstance(image, (str, os.PathLike)) else ValueError(f"image '{image}': {error}") from error
+
+    def prepare(self, image: Any) -> Prepared:
+        """The network's input of an image, as for a call."""
+        return self._native.prepare(read_image(image))
+
+    def detect_prepared(self, planes: Any, size: Tuple[int, int], scale: Tuple[float, float] = (1.0, 1.0),
+                        score_thr: float = 0.0) -> Detections:
+        """Detects objects in an image that is prepared already.
+
+        Args:
+            planes: An array or a tensor, float32, shape (3, H, W).
+            size (tuple[int, int]): Height and width of the image within it; boxes are clipped to them.
+            scale (tuple[float, float]): Factors from the original image's width, and height. Defaults to 1.
+            score_thr (float): As for a call.
+
+        Returns:
+            Detections: Boxes in pixels of the original image.
+
+        Raises:
+            ValueError: If the array has another form, or is too small for the network.
+        """
+        return self._native.detect_prepared(Prepared(planes, size, scale), score_thr)
+
+    def maps(self, planes: Any) -> Tuple[Any, Any]:
+        """What the head computes of a prepared image: per level class logits (H_i, W_i, classes), and distances to a box's
+        left, top, right and bottom side in pixels (H_i, W_i, 4)."""
+        return self._native.maps(planes)
 
     def draw(self, image: Any, found: Optional[Detections] = None,
              score_thr: float = 0.3) -> np.ndarray:
-        """Draws detections.
+        """Draws detections; needs OpenCV and Pillow.
 
         Args:
             image: As for a call.
@@ -99,5 +107,4 @@ class PackedDetector:
         pixels = read_image(image)
         found = self(pixels) if found is None else found
         kept = found.scores >= score_thr
-        return draw_boxes(pixels, found.boxes[kept].numpy(), found.labels[kept].tolist(), self.classes,
-                          found.scores[kept].tolist())
+        return draw_boxes(pixels, found.boxes[kept], found.labels[kept].tolist(), self.classes, found.scores[kept].tolist())

@@ -102,6 +102,13 @@ def save_packed(path: Union[str, os.PathLike], packed: PackedFile) -> None:
         path: The file; conventionally ``*.safetensors``.
         packed (PackedFile): What to write.
     """
+    data = packed_bytes(packed)
+    with replacing(Path(path)) as temporary:
+        Path(temporary).write_bytes(data)
+
+
+def packed_bytes(packed: PackedFile) -> bytes:
+    """The content of a packed file."""
     tensors = {f'state.{key}': value.contiguous().clone() for key, value in packed.state.items()}
     described: Dict[str, Any] = {}
     seen: Dict[int, str] = {}
@@ -123,9 +130,7 @@ def save_packed(path: Union[str, os.PathLike], packed: PackedFile) -> None:
         tensors[f'{name}.numbers'] = torch.from_numpy(np.concatenate(numbers))
     header = dict(version=FORMAT_VERSION, chains=described, **packed.info)
     header['sha256'] = _checksum(header, tensors)
-    data = save_tensors(tensors, {_KEY: json.dumps(header, separators=(',', ':'))})
-    with replacing(Path(path)) as temporary:
-        Path(temporary).write_bytes(data)
+    return save_tensors(tensors, {_KEY: json.dumps(header, separators=(',', ':'))})
 
 
 def _weight_bytes(spec: LayerSpec, plain: Dict[str, Tensor]) -> np.ndarray:

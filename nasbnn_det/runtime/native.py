@@ -6,7 +6,8 @@ from typing import Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
-from ..native import current_isa, guard_forks, need_library
+from ..native import current_isa
+from ..native.torch_threads import guard_forks, library_on_torch_threads
 from .layer import LayerTensors
 from .spec import INT_NAMES, LayerSpec
 
@@ -28,7 +29,7 @@ def _library() -> ctypes.CDLL:
     Raises:
         RuntimeError: If the library describes a layer in another way than this module.
     """
-    library = need_library()
+    library = library_on_torch_threads()
     library.nb_run.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p,
                                ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
     for size, struct in ((library.nb_layer_size, _CLayer), (library.nb_input_size, _CInput)):

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ..runtime.chain import PackedChain
 from ..runtime.layer import PackedLayer
 from ..runtime.ops import run_sums
-from ..runtime.pack import pack_layers
+from ..runtime.packer import pack_layers
 from .subnet import Subnet
 
 

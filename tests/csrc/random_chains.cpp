@@ -9,6 +9,7 @@
 #include <random>
 #include <string>
 
+#include "checks.h"
 #include "plain.h"
 
 NB_API const char* nb_isa(int index);
@@ -272,9 +273,7 @@ class Case {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  const int count = argc > 1 ? std::atoi(argv[1]) : 1000;
-  const int first = argc > 2 ? std::atoi(argv[2]) : 0;
+int check_chains(int count, int first) {
   std::string names;
   for (int i = 0; const char* isa = nb_isa(i); ++i) {
     names += (i ? ", " : "") + std::string(isa);

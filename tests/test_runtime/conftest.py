@@ -13,6 +13,13 @@ def isa(request, monkeypatch):
     return request.param
 
 
+@pytest.fixture(params=available_isas()[:-1])
+def kernels(request, monkeypatch):
+    """Runs a test once on each instruction set that has kernels."""
+    monkeypatch.setenv(ISA_VARIABLE, request.param)
+    return request.param
+
+
 @pytest.fixture
 def on_isa(monkeypatch):
     """``on_isa(NAME)`` chooses the instruction set from there on."""

@@ -10,7 +10,7 @@ from torch import nn
 from nasbnn_det.binary import BinaryBlock, BinaryConv2d, BinaryConvModule, QuantConv2d, Stem
 from nasbnn_det.runtime import PackedChain, available_isas, pack
 from nasbnn_det.runtime.ops import as_arguments, packed_chain, run_chain
-from nasbnn_det.runtime.pack import pack_layers
+from nasbnn_det.runtime.packer import pack_layers
 
 
 def network(kernel=3, groups=2):

@@ -7,7 +7,7 @@ from torch import nn
 from nasbnn_det.binary import BinaryConv2d, BinaryConvModule, QuantConv2d, Stem
 from nasbnn_det.runtime import PackedChain, pack
 from nasbnn_det.runtime.ops import run_dots, run_sums
-from nasbnn_det.runtime.pack import pack_layers
+from nasbnn_det.runtime.packer import pack_layers
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason='there is no GPU')
 CHANGES = dict(

@@ -76,7 +76,7 @@ def test_a_file_brings_the_network_back(net, file, isa):
 
 
 def test_chains_keep_their_outputs(tmp_path):
-    from nasbnn_det.runtime.pack import pack_layers
+    from nasbnn_det.runtime.packer import pack_layers
     network = shake(nn.Sequential(Stem(3, 8), BinaryBlock(8, 16, 3), BinaryBlock(16, 8, 3)))
     chain = PackedChain(pack_layers([network]), [0, 2, 3])
     save_packed(tmp_path / 'c.safetensors', PackedFile(dict(c=chain)))

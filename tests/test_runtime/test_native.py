@@ -12,10 +12,10 @@ from shaken_network import shake
 from torch import nn
 
 from nasbnn_det.binary import BinaryConvModule
-from nasbnn_det.native import library, training
+from nasbnn_det.native import library, torch_threads, training
 from nasbnn_det.native.build import SOURCE_DIR, read_isas, source_files
 from nasbnn_det.runtime import PackedChain, available_isas, free_workspaces, native
-from nasbnn_det.runtime.pack import pack_layers
+from nasbnn_det.runtime.packer import pack_layers
 
 needs_kernels = pytest.mark.skipif(available_isas() == ['reference'], reason='the kernels can not be compiled here')
 
@@ -74,7 +74,7 @@ def test_a_library_of_another_layer_is_refused(monkeypatch):
 @needs_kernels
 @pytest.mark.skipif(not Path('/proc/self/maps').exists(), reason='only Linux says where a library lies')
 def test_threads_are_those_of_pytorch():
-    address, _ = library._torch_openmp()
+    address, _ = torch_threads.torch_openmp()
     for line in Path('/proc/self/maps').read_text().splitlines():
         low, high = (int(n, 16) for n in line.split()[0].split('-'))
         if low <= address < high:

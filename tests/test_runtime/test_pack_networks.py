@@ -16,7 +16,7 @@ from nasbnn_det.arch import Arch
 from nasbnn_det.binary import BinaryConv2d
 from nasbnn_det.registry import MODELS
 from nasbnn_det.runtime import PackedChain, pack
-from nasbnn_det.runtime.pack import pack_layers
+from nasbnn_det.runtime.packer import pack_layers
 from nasbnn_det.supernet import PackedSubnet, Subnet, recalibrate_bn
 
 

@@ -1,4 +1,4 @@
-"""The kernels under AddressSanitizer and UBSan, and the NEON ones in an emulator.
+"""The library under AddressSanitizer and UBSan, and the NEON ones in an emulator.
 
 What ``make sanitize`` and ``make neon`` do, with fewer chains.
 """
@@ -16,20 +16,22 @@ _CROSS = ('aarch64-linux-gnu-g++', 'qemu-aarch64-static')
 
 
 def check(*arguments):
-    """The last line of a check that succeeded."""
+    """The lines of a check that succeeded."""
     result = subprocess.run([sys.executable, _CHECK, *arguments], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout.strip().splitlines()[-1]
+    return result.stdout.strip().splitlines()
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_compiler() is None, reason='there is no C++ compiler')
 def test_kernels_pass_sanitizers():
-    assert check('--chains', '300').startswith('300 random chains agree with plain loops on: ')
+    chains, detectors = check('--chains', '300', '--mutations', '1000')
+    assert chains.startswith('300 random chains agree with plain loops on: ') and 'of 1000 mutated files' in detectors
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not all(map(shutil.which, _CROSS)), reason='there is no cross compiler or emulator for aarch64')
 def test_neon_in_an_emulator():
-    line = check('--neon', '--chains', '100')
-    assert line.startswith('100 random chains agree with plain loops on: neon, portable')
+    chains, detectors = check('--neon', '--chains', '100', '--mutations', '100')
+    assert chains.startswith('100 random chains agree with plain loops on: neon, portable')
+    assert 'of 100 mutated files' in detectors

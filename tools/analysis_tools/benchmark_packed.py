@@ -12,9 +12,11 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Tuple
+from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -24,17 +26,17 @@ from nasbnn_det.native import peak_rate, using_isa
 from nasbnn_det.runtime import (
     LayerSpec,
     PackedChain,
+    PackedDetector,
     PackedFile,
     PackedLayer,
     available_isas,
     current_isa,
-    load_packed,
     pack,
     save_packed,
 )
-from nasbnn_det.runtime.file import split_packed
+from nasbnn_det.runtime.file import packed_bytes, split_packed
+from nasbnn_det.runtime.native_detector import decode
 from nasbnn_det.runtime.ops import run_dots
-from nasbnn_det.runtime.rtmdet import PackedRTMDet, RTMDetSettings
 from nasbnn_det.supernet import recalibrate_bn
 
 CONFIG = 'configs/detection/rtmdet/rtmdet_nasbnn-57m_8xb16-100e_coco-320.py'
@@ -65,10 +67,13 @@ def build_detector(config: str) -> nn.Module:
     return MODELS.build(cfg.model).eval()
 
 
-def network_of(packed: nn.Module) -> dict:
-    """The packed detector's description."""
+def packed_file(model: nn.Module, **changes: object) -> PackedFile:
+    """The model's packed file, with other settings of its head; images are prepared as they are."""
     from nasbnn_det.deploy.packing import describe_network
-    return describe_network(packed)
+    packed = pack(model)
+    network = {**describe_network(packed), **changes}
+    classes = [str(i) for i in range(network['num_classes'])]
+    return PackedFile(*split_packed(packed), info=dict(network=network, classes=classes, preprocessing={}))
 
 
 @contextmanager
@@ -103,14 +108,18 @@ def in_turn(runs: Dict[str, Callable[[], object]],
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def detector_pair(model: nn.Module, image: Tensor) -> Tuple[Callable[[], object], Callable[[], object]]:
+def threshold(logits: Sequence[np.ndarray], count: int) -> float:
+    """The score that so many candidates reach, or a few more where scores are equal."""
+    scores = 1 / (1 + np.exp(-np.concatenate([level.ravel() for level in logits]).astype(np.float64)))
+    return float(np.sort(scores)[-count - 1])
+
+
+def detector_pair(model: nn.Module, image: Tensor, count: int) -> Tuple[Callable[[], object], Callable[[], object]]:
     """Our packed detector and torchvision's SSDLite, image tensor to final boxes, with equally many candidates."""
     from torchvision.models.detection import ssdlite320_mobilenet_v3_large
-    packed = pack(model)
-    described = {key: value for key, value in network_of(packed).items() if key != 'kind'}
-    net = PackedRTMDet(split_packed(packed)[0], RTMDetSettings.from_dict(described))
-    scores = torch.cat([level.flatten() for level in net(image)[0]]).sigmoid()
-    net.settings = RTMDetSettings.from_dict({**described, 'score_thr': scores.topk(CANDIDATES + 1).values[-1].item()})
+    planes = image[0].numpy()
+    logits, _ = PackedDetector(packed_bytes(packed_file(model)), count).maps(planes)
+    ours = PackedDetector(packed_bytes(packed_file(model, score_thr=threshold(logits, CANDIDATES))), count)
     size = tuple(image.shape[2:])
     torch.manual_seed(0)
     ssd = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None).eval().to(memory_format=torch.channels_last)
@@ -119,7 +128,18 @@ def detector_pair(model: nn.Module, image: Tensor) -> Tuple[Callable[[], object]
     ssd([image[0]])
     handle.remove()
     ssd.score_thresh = kept[0].softmax(-1)[..., 1:].flatten().topk(CANDIDATES + 1).values[-1].item()
-    return lambda: net.detect(image, [size], [(1.0, 1.0)]), lambda: ssd([image[0]])
+    return lambda: ours.detect_prepared(planes, size), lambda: ssd([image[0]])
+
+
+def decoding(model: nn.Module, image: Tensor, rounds: int) -> Dict[str, float]:
+    """Seconds of decoding and suppression of the detector's maps, by the number of candidates."""
+    file = packed_file(model)
+    maps = PackedDetector(packed_bytes(file)).maps(image[0].numpy())
+    runs: Dict[str, Callable[[], object]] = {}
+    for count in (CANDIDATES, 3000):
+        network = {**file.info['network'], 'score_thr': threshold(maps[0], count)}
+        runs[f'decoding_{count}'] = partial(decode, network, *maps, tuple(image.shape[2:]))
+    return in_turn(runs, 4 * rounds)
 
 
 def kernel_share(rounds: int) -> Dict[str, float]:
@@ -172,9 +192,7 @@ def measure_memory(args: argparse.Namespace) -> None:
             model.load_state_dict(torch.load(file, weights_only=True))
             model(image, mode='tensor')
         else:
-            loaded = load_packed(file)
-            settings = {key: value for key, value in loaded.info['network'].items() if key != 'kind'}
-            PackedRTMDet(loaded.chains, RTMDetSettings.from_dict(settings))(image)
+            PackedDetector(file, args.threads).detect_prepared(image[0].numpy(), (args.memory_size, args.memory_size))
     print(json.dumps(dict(bytes=status('VmHWM') - before)))
 
 
@@ -193,10 +211,9 @@ def peak_memory(args: argparse.Namespace, model: nn.Module) -> Dict[str, int]:
             if form == 'float':
                 torch.save(model.state_dict(), file)
             else:
-                packed = pack(model)
-                save_packed(file, PackedFile(*split_packed(packed), info=dict(network=network_of(packed))))
+                save_packed(file, packed_file(model))
             command = [sys.executable, __file__, args.config, '--memory-of', form, '--memory-file', str(file),
-                       '--memory-size', str(args.memory_size)]
+                       '--memory-size', str(args.memory_size), '--threads', str(args.threads)]
             result = subprocess.run(command, check=True, capture_output=True, text=True)
             found[form] = json.loads(result.stdout.splitlines()[-1])['bytes']
     return found
@@ -251,8 +268,9 @@ def main() -> None:
         packed=lambda: packed(image), float=lambda: backbone(image), mobilenet_v2=lambda: mobilenet(last))
     with threads(args.threads):
         times = in_turn(runs, args.rounds)
-        detector, ssdlite = detector_pair(model, image)
+        detector, ssdlite = detector_pair(model, image, args.threads)
         times.update(in_turn(dict(detector=detector, ssdlite=ssdlite), args.rounds))
+        times.update(decoding(model, image, args.rounds))
         times.update(in_turn(onnx_runs(backbone, image, args.threads), args.rounds))
         if 'avx2' in available_isas():
             with using_isa('avx2'):

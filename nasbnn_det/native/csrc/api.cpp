@@ -55,7 +55,9 @@ NB_API int nb_run(const char* isa_name, const NbLayer* layers, int count, const 
   const Isa* isa = find_isa(isa_name);
   if (!isa) return 1;
   try {
-    run_chain(layers, count, *input, outputs, {dots, sums}, threads, *isa);
+    auto space = take_workspace();
+    run_chain(layers, count, *input, outputs, {dots, sums}, threads, *isa, *space);
+    return_workspace(std::move(space));
   } catch (const std::bad_alloc&) {
     return 2;
   }

@@ -12,10 +12,10 @@ constexpr int64_t kBand = 40;  // pixels a worker computes at once, from several
 
 class Runner {
  public:
-  Runner(const Plan& plan, const NbInput& input, float* const* outputs, Accumulators wanted, int threads,
+  Runner(const Plan& plan, const NbInput& input, float* const* outputs, Accumulators wanted, Workers workers,
          const Isa& isa, Workspace& space)
-      : plan_(plan), input_(input), outputs_(outputs), wanted_(wanted), threads_(threads), isa_(isa), space_(space),
-        sums_(wanted.sums ? 2 * tiled_channels(last_layer()) * threads : 0) {}
+      : plan_(plan), input_(input), outputs_(outputs), wanted_(wanted), workers_(workers), threads_(workers.threads),
+        isa_(isa), space_(space), sums_(wanted.sums ? 2 * tiled_channels(last_layer()) * threads_ : 0) {}
 
   void run() {
     const auto& passes = plan_.passes();
@@ -29,7 +29,7 @@ class Runner {
     const NbLayer& l = plan_.layer(0);
     const int64_t natural = ceil_div(l.in_channels, 32), row = p.in.width * natural + 1;
     uint32_t* scratch = space_.workers.get<uint32_t>(row * threads_);
-    parallel_for(threads_, int(input_.batch * p.in.height), [&](int index, int worker) {
+    parallel_for(workers_, int(input_.batch * p.in.height), [&](int index, int worker) {
       uint32_t* words = scratch + worker * row;
       const float* x = p.input + int64_t(index) * p.in.width * l.in_channels;
       for (int64_t i = 0; i < p.in.width; ++i)
@@ -62,7 +62,7 @@ class Runner {
     char* memory = space_.workers.get<char>(sizes.bytes() * threads_);
     std::vector<Rows> workers;
     for (int t = 0; t < threads_; ++t) workers.push_back(sizes.carve(memory + t * sizes.bytes()));
-    parallel_for(threads_, int(p.out.height * ceil_div(input_.batch, images)), [&](int index, int worker) {
+    parallel_for(workers_, int(p.out.height * ceil_div(input_.batch, images)), [&](int index, int worker) {
       const int64_t image = index / p.out.height * images;
       run_band(p, next, prepared, tables, workers[worker], worker, image, std::min(images, input_.batch - image),
                index % p.out.height);
@@ -219,6 +219,7 @@ class Runner {
   NbInput input_;
   float* const* outputs_;
   Accumulators wanted_;
+  Workers workers_;
   int threads_;
   const Isa& isa_;
   Workspace& space_;
@@ -228,9 +229,8 @@ class Runner {
 }  // namespace
 
 void run_chain(const NbLayer* layers, int count, const NbInput& input, float* const* outputs, Accumulators wanted,
-               int threads, const Isa& isa) {
-  auto space = take_workspace();
-  const Plan plan(layers, count, input, outputs, *space);
-  Runner(plan, input, outputs, wanted, threads > 1 ? threads : 1, isa, *space).run();
-  return_workspace(std::move(space));
+               Workers workers, const Isa& isa, Workspace& space) {
+  workers.threads = std::max(workers.threads, 1);
+  const Plan plan(layers, count, input, outputs, space);
+  Runner(plan, input, outputs, wanted, workers, isa, space).run();
 }

@@ -1,6 +1,8 @@
 // Which kernels run: the best this machine has, or the ones asked for.
 #pragma once
 #include "layer.h"
+#include "parallel.h"
+#include "workspace.h"
 
 // NB_ON_MACHINE(code) is the code on that machine, and nothing on others.
 #define NB_ON_ANY(...) __VA_ARGS__
@@ -31,4 +33,4 @@ struct Accumulators {
 };
 
 void run_chain(const NbLayer* layers, int count, const NbInput& input, float* const* outputs, Accumulators wanted,
-               int threads, const Isa& isa);
+               Workers workers, const Isa& isa, Workspace& space);

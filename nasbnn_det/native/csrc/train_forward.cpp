@@ -70,7 +70,9 @@ void dots_of_signs(const Isa& isa, const NbConv& c, const float* x, const float*
   l.sign_shift = shift;
   const int64_t row = c.width * c.in_channels;
   const NbInput input{x, c.batch, c.in_channels, c.height, c.width, c.height * row, 1, row, c.in_channels};
-  run_chain(&l, 1, input, nullptr, {dots, nullptr}, threads, isa);
+  auto space = take_workspace();
+  run_chain(&l, 1, input, nullptr, {dots, nullptr}, threads, isa, *space);
+  return_workspace(std::move(space));
 }
 
 // z of real weights on signs.

@@ -2,8 +2,8 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <mutex>
-#include <vector>
 
 namespace {
 
@@ -16,6 +16,30 @@ void unlock() { spaces_mutex.unlock(); }
 const int registered = pthread_atfork(lock, unlock, unlock);
 
 }  // namespace
+
+void Arena::grow(int64_t bytes) {
+  const int64_t size = std::max(bytes, total_);  // twice as much in all, at least
+  auto block = std::make_unique<Block>();
+  at_ = block->get<char>(size);
+  blocks_.push_back(std::move(block));
+  room_ = size;
+  total_ += size;
+  ASAN_POISON_MEMORY_REGION(at_, size);
+}
+
+void Arena::reset() {
+  if (blocks_.size() > 1) {
+    blocks_.clear();
+    room_ = 0;
+    const int64_t size = total_;
+    total_ = 0;
+    grow(size);
+  } else if (!blocks_.empty()) {
+    at_ = blocks_.back()->get<char>(total_);
+    room_ = total_;
+    ASAN_POISON_MEMORY_REGION(at_, total_);
+  }
+}
 
 std::unique_ptr<Workspace> take_workspace() {
   std::lock_guard<std::mutex> lock(spaces_mutex);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <vector>
 
 #if __has_include(<sanitizer/asan_interface.h>)
 #include <sanitizer/asan_interface.h>
@@ -39,9 +40,35 @@ class Block {
   size_t size_ = 0;
 };
 
-// What one run of a chain needs. Runs at the same time have different ones.
+// Memory for the values of one call, given out piece by piece and all of it given back at once.
+class Arena {
+ public:
+  // So many values at a place of their own, of which AddressSanitizer knows the end.
+  template <class T>
+  T* take(int64_t count) {
+    const int64_t bytes = count * int64_t(sizeof(T)), step = (bytes + kGap - 1) / kGap * kGap + kGap;
+    if (step > room_) grow(step);
+    char* piece = at_;
+    at_ += step;
+    room_ -= step;
+    ASAN_UNPOISON_MEMORY_REGION(piece, bytes);
+    return reinterpret_cast<T*>(piece);
+  }
+  void reset();  // the next call finds all memory in one block
+
+ private:
+  static constexpr int64_t kGap = 64;
+  void grow(int64_t bytes);
+
+  std::vector<std::unique_ptr<Block>> blocks_;
+  char* at_ = nullptr;
+  int64_t room_ = 0, total_ = 0;
+};
+
+// What one run of a chain needs, and a network of chains. Runs at the same time have different ones.
 struct Workspace {
   Block maps[2], bits[2], shared, workers;
+  Arena network;
 };
 
 std::unique_ptr<Workspace> take_workspace();

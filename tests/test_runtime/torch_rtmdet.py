@@ -1,23 +1,21 @@
-"""RTMDet without MMDetection: backbone, path-aggregation neck and head as chains, decoding and NMS."""
+"""A whole detector in PyTorch's operators, what the library must find: preprocessing by OpenCV, backbone, neck and head as
+chains, decoding, suppression by torchvision."""
 import math
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torchvision.ops import nms
 
-from ..binary import aggregate_paths
-from .chain import PackedChain
+from nasbnn_det.binary import aggregate_paths
+from nasbnn_det.runtime import PackedChain
 
 
-class Detections(NamedTuple):
-    """What was found in an image, best first.
-
-    Args:
-        boxes (Tensor): Corners x1, y1, x2, y2 in pixels, shape (N, 4).
-        labels (Tensor): Class indices, int64, shape (N, ).
-        scores (Tensor): 0 to 1, shape (N, ).
-    """
+class Found(NamedTuple):
+    """Boxes (N, 4), labels (N, ) and scores (N, ), best first."""
     boxes: Tensor
     labels: Tensor
     scores: Tensor
@@ -134,33 +132,6 @@ class PackedRTMDet(nn.Module):
         """
         return cls(chains, RTMDetSettings.from_dict(settings))
 
-    @staticmethod
-    def describe(model: nn.Module) -> Dict[str, Any]:
-        """The settings of a packed detector of MMDetection, JSON-ready.
-
-        Args:
-            model (nn.Module): The detector.
-
-        Raises:
-            ValueError: If its head or its ``test_cfg`` is another.
-        """
-        head, test_cfg = getattr(model, 'bbox_head', None), getattr(model, 'test_cfg', None) or {}
-        if not hasattr(head, 'rtm_cls'):
-            raise ValueError("its head is not RTMDet's")
-        nms = dict(test_cfg.get('nms') or {})
-        # What a file has words for, and what has no effect here: the number of boxes from which mmcv goes class by class.
-        known = {'type', 'iou_threshold', 'class_agnostic', 'split_thr'}
-        if set(nms) - known or nms.get('type', 'nms') != 'nms' or nms.get('class_agnostic') or 'iou_threshold' not in nms:
-            raise ValueError(f'its non-maximum suppression is {nms}')
-        others = set(test_cfg) - {'nms', 'nms_pre', 'min_bbox_size', 'score_thr', 'max_per_img'}
-        if others or not {'score_thr', 'max_per_img'} <= set(test_cfg):
-            raise ValueError(f'its test_cfg has the settings {sorted(test_cfg)}')
-        points = head.prior_generator
-        return dict(
-            num_classes=head.num_classes, strides=[stride[0] for stride in points.strides], offset=float(points.offset),
-            score_thr=test_cfg['score_thr'], nms_pre=test_cfg.get('nms_pre', -1), iou_threshold=nms['iou_threshold'],
-            max_per_img=test_cfg['max_per_img'], min_bbox_size=test_cfg.get('min_bbox_size', -1))
-
     def forward(self, images: Tensor) -> Tuple[List[Tensor], List[Tensor]]:
         """Class logits (N, classes, H_i, W_i) and distances to the sides in pixels (N, 4, H_i, W_i) of each level."""
         # The backbone's maps are the largest: nothing holds them behind the laterals.
@@ -173,7 +144,7 @@ class PackedRTMDet(nn.Module):
 
     @torch.inference_mode()
     def detect(self, images: Tensor, image_sizes: Sequence[Tuple[int, int]],
-               scales: Sequence[Tuple[float, float]]) -> List[Detections]:
+               scales: Sequence[Tuple[float, float]]) -> List['Found']:
         """From images to boxes.
 
         Args:
@@ -182,7 +153,7 @@ class PackedRTMDet(nn.Module):
             scales (Sequence): Factor from each original image's width, and height, to the network's input.
 
         Returns:
-            list[Detections]: Per image, boxes in pixels of the original image.
+            list[Found]: Per image, boxes in pixels of the original image.
         """
         logits, distances = self(images)
         return [decode([x[i] for x in logits], [d[i] for d in distances], self.settings, size, scale)
@@ -190,7 +161,7 @@ class PackedRTMDet(nn.Module):
 
 
 def decode(logits: Sequence[Tensor], distances: Sequence[Tensor], settings: RTMDetSettings, image_size: Tuple[int, int],
-           scale: Tuple[float, float]) -> Detections:
+           scale: Tuple[float, float]) -> 'Found':
     """What MMDetection's RTMDet head does behind its layers, for one image.
 
     Args:
@@ -201,9 +172,8 @@ def decode(logits: Sequence[Tensor], distances: Sequence[Tensor], settings: RTMD
         scale (tuple[float, float]): Factor from the original image's width, and height.
 
     Returns:
-        Detections: Boxes in pixels of the original image.
+        Found: Boxes in pixels of the original image.
     """
-    from torchvision.ops import nms  # only detectors need it
     boxes, labels, scores = [], [], []
     chance = min(max(settings.score_thr, 0.0), 1.0)
     lowest = -math.inf if chance == 0 else math.inf if chance == 1 else math.log(chance / (1 - chance))
@@ -235,4 +205,28 @@ def decode(logits: Sequence[Tensor], distances: Sequence[Tensor], settings: RTMD
         apart = box.double() + (label * (box.max().double() + 1)).unsqueeze(1)
         kept = nms(apart, score.double(), settings.iou_threshold)[:settings.max_per_img]
         box, label, score = box[kept], label[kept], score[kept]
-    return Detections(box, label, score)
+    return Found(box, label, score)
+
+
+def prepare(described: Mapping[str, Any], image: np.ndarray) -> Tuple[Tensor, Tuple[int, int], Tuple[float, float]]:
+    """The network's input (1, 3, H, W) of an image, height and width of the image within it, factors from the original."""
+    d = dict(dict(scale=None, keep_ratio=True, pad_size=None, pad_value=[0, 0, 0], mean=[0, 0, 0], std=[1, 1, 1],
+                  to_rgb=True, divisor=1), **described)
+    height, width = image.shape[:2]
+    size = (width, height)
+    if d['scale'] and d['keep_ratio']:
+        factor = min(max(d['scale']) / max(size), min(d['scale']) / min(size))
+        size = int(width * factor + 0.5), int(height * factor + 0.5)
+    elif d['scale']:
+        size = tuple(d['scale'])
+    if size != (width, height):
+        image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+    if d['pad_size']:
+        right, bottom = (max(0, want - have) for want, have in zip(d['pad_size'], size))
+        image = cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=d['pad_value'])
+    inner = image.shape[:2]
+    x = torch.from_numpy(np.ascontiguousarray(image[..., ::-1] if d['to_rgb'] else image)).permute(2, 0, 1).float()
+    x = (x - torch.tensor(d['mean']).float().view(3, 1, 1)) / torch.tensor(d['std']).float().view(3, 1, 1)
+    down, across = (-n % d['divisor'] for n in x.shape[1:])
+    x = torch.nn.functional.pad(x, (0, across, 0, down))
+    return x.unsqueeze(0), inner, (size[0] / width, size[1] / height)
