@@ -44,8 +44,8 @@ def export_qonnx(model: nn.Module,
                  images: int = 20) -> QonnxCheck:
     """Writes a network as a QONNX file of one image of one size, if executing it gives what PyTorch gives.
 
-    A binary convolution becomes ``BipolarQuant`` of the shifted input, a ``Conv`` with a ``BipolarQuant`` of the signs as its
-    weight, both of scale 1, and a multiplication by the scale of each channel: the sums are whole numbers, and exact.
+    A binary convolution becomes ``BipolarQuant`` of the shifted input, a ``Conv`` with a ``BipolarQuant`` of the signs as
+    its weight, both of scale 1, and a multiplication by the scale of each channel: the sums are whole numbers, and exact.
     ``BipolarQuant`` gives +1 at both zeros, as RSign does. 8-bit weights are ``Quant`` nodes with their learned steps.
     Everything else stays float.
 
