@@ -22,7 +22,7 @@ GROUPS_onedl := --group ops
 GROUPS_compiled := --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint types sanitize neon clean distclean FORCE
+.PHONY: help install demo test test-slow lint types sanitize neon mcu clean distclean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +70,9 @@ sanitize: ## run the kernels under AddressSanitizer and UBSan on random chains (
 
 neon: ## the same for the NEON kernels, emulated (needs aarch64-linux-gnu-g++ and qemu-aarch64-static)
 	@$(PYTHON) tests/csrc/check_kernels.py --neon
+
+mcu: install ## run exported C code for Cortex-M7 and M4, emulated (needs arm-none-eabi-gcc, newlib and qemu-system-arm)
+	@OMP_NUM_THREADS=1 $(VENV_PYTHON) tests/test_deploy/check_mcu.py
 
 clean: ## remove build outputs and caches, not .venv or work_dirs
 	rm -rf build dist *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache

@@ -215,8 +215,9 @@ def test_scores_of_subnets_and_their_rank_correlation(tiny_shapes, tmp_path, run
                                for key in (f'data_root={tiny_shapes}', f'data_prefix=cls/{split}')),
             'train_dataloader.batch_size=5', 'train_dataloader.num_workers=0',
             'train_dataloader.persistent_workers=False']
-    scored = run_tool('tools/analysis_tools/score_subnets.py', config, tmp_path / 'supernet.pth', '--num', '3', '--batches',
-                 '2', '--packed', '--work-dir', tmp_path, *data, 'model.num_classes=5', 'model.data_preprocessor.num_classes=5')
+    scored = run_tool('tools/analysis_tools/score_subnets.py', config, tmp_path / 'supernet.pth', '--num', '3', '--packed',
+                      '--batches', '2', '--work-dir', tmp_path, *data, 'model.num_classes=5',
+                      'model.data_preprocessor.num_classes=5')
     assert scored.returncode == 0, scored.stderr
     summary = json.loads(scored.stdout.strip().splitlines()[-1])
     subnets = json.loads((tmp_path / 'scores.json').read_text())['subnets']

@@ -186,14 +186,14 @@ def _trace(network: _Flat, x: Tensor, path: Path) -> None:
                           dynamic_axes=dict(images={0: 'batch', 2: 'height', 3: 'width'}, **axes))
 
 
-def _finish(path: Path, meta: Dict[str, Any]) -> None:
+def _finish(path: Path, meta: Dict[str, Any], allowed: Tuple[str, ...] = ()) -> None:
     """Adds the metadata, and checks the file against the standard."""
     import onnx
     model = onnx.load(str(path))
     for key, value in meta.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, json.dumps(value)
-    domains = sorted({node.domain for node in model.graph.node} - {'', 'ai.onnx'})
+    domains = sorted({node.domain for node in model.graph.node} - {'', 'ai.onnx', *allowed})
     if domains:
         raise ValueError(f'the network can not be written in standard operators: some are of {domains}')
     onnx.checker.check_model(model, full_check=True)

@@ -17,15 +17,16 @@ _Path = Union[str, os.PathLike]
 _CALIBRATION = 8
 
 
-def openvino_runs(path: _Path, image: np.ndarray, threads: int, precisions: Sequence[str] = ('f32', 'own', 'int8')) -> Dict[str, Run]:
+def openvino_runs(path: _Path, image: np.ndarray, threads: int,
+                  precisions: Sequence[str] = ('f32', 'own', 'int8')) -> Dict[str, Run]:
     """One request at a time on one stream.
 
     Args:
         path: The ONNX file, with one input.
         image (ndarray): Float32, shape (1, 3, H, W).
         threads (int): Threads of inference.
-        precisions (Sequence[str]): 'f32' forbids others; 'own' is what OpenVINO chooses, bfloat16 where the CPU has it; 'int8'
-            is quantised by NNCF from random images.
+        precisions (Sequence[str]): 'f32' forbids others; 'own' is what OpenVINO chooses, bfloat16 where the CPU has it;
+            'int8' is quantised by NNCF from random images.
 
     Returns:
         dict[str, Callable]: By precision.
@@ -86,7 +87,8 @@ def ncnn_run(path: _Path, image: np.ndarray, threads: int) -> Run:
     import pnnx
     path = Path(path)
     shape = '[' + ','.join(map(str, image.shape)) + ']f32'
-    found = subprocess.run([pnnx.EXEC_PATH, path.name, f'inputshape={shape}'], cwd=path.parent, capture_output=True, text=True)
+    command = [pnnx.EXEC_PATH, path.name, f'inputshape={shape}']
+    found = subprocess.run(command, cwd=path.parent, capture_output=True, text=True)
     param, weights = (path.with_name(path.stem.replace('-', '_') + ending) for ending in ('.ncnn.param', '.ncnn.bin'))
     if found.returncode or not param.exists():
         raise ValueError(f"pnnx can't convert '{path.name}' for ncnn: {(found.stderr or found.stdout).strip()[-200:]}")

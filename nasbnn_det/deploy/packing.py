@@ -15,6 +15,7 @@ from ..models.checkpoint import check_checkpoint
 from ..runtime import PackedChain, PackedDetector, pack
 from ..runtime.file import PackedFile, packed_bytes, split_packed
 from . import rtmdet
+from .classifier import describe_classifier, is_classifier
 from .preprocessing import read_preprocessing
 
 #: Networks that run without MMDetection, by the kind that a file calls them: each a function that describes a packed model
@@ -51,11 +52,14 @@ def pack_checkpoint(cfg: Config, checkpoint: Union[str, os.PathLike]) -> PackedF
     classes = _classes(meta, cfg, checkpoint)
     network, preprocessing, needs_config = None, None, None
     try:
-        network = describe_network(packed)
+        if is_classifier(model):
+            network, preprocessing = describe_classifier(packed, PackedFile(chains, state))
+        else:
+            network = describe_network(packed)
         if len(classes) != network['num_classes']:
             raise ValueError(f'its network tells {network["num_classes"]} classes apart, and checkpoint and config name '
                              f'{len(classes)}')
-        preprocessing = read_preprocessing(cfg, model)
+        preprocessing = preprocessing or read_preprocessing(cfg, model)
     except ValueError as error:
         network, needs_config = None, str(error)
     info = dict(

@@ -92,7 +92,8 @@ def our_detector(args: argparse.Namespace, folder: Path) -> Tuple[PackedDetector
     return write(float(np.sort(scores)[-args.candidates - 1])), binary
 
 
-def other_runs(name: str, args: argparse.Namespace, folder: Path, image: np.ndarray) -> Tuple[Dict[str, Run], Dict[str, str]]:
+def other_runs(name: str, args: argparse.Namespace, folder: Path,
+               image: np.ndarray) -> Tuple[Dict[str, Run], Dict[str, str]]:
     """Functions by 'network/runtime', and why those that lack do."""
     model = build(TWIN if name == 'twin' else stock_config(RIVALS[name]))
     file = folder / f'{name}.onnx'

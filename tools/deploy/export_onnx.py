@@ -1,4 +1,5 @@
-"""Writes the network of a config and its checkpoint as an ONNX file of standard operators, checked in onnxruntime."""
+"""Writes the network of a config and its checkpoint as an ONNX file of standard operators, checked in onnxruntime, or as a
+QONNX file for compilers of FPGAs, checked by qonnx."""
 import argparse
 from typing import Any, Dict, Tuple
 
@@ -11,6 +12,7 @@ from nasbnn_det.apis import check_checkpoint
 from nasbnn_det.cli import add_config_options, read_config, run_tool
 from nasbnn_det.costs.report import input_size
 from nasbnn_det.deploy.onnx_export import export_onnx
+from nasbnn_det.deploy.qonnx_export import export_qonnx
 
 
 def parse_args() -> argparse.Namespace:
@@ -21,6 +23,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--shape', type=int, nargs='+',
                         help="height and width in pixels that are traced, by default those of the config's test images; the "
                         'file takes any')
+    parser.add_argument('--qonnx', action='store_true',
+                        help='signs and 8-bit weights stay nodes, BipolarQuant and Quant; one image of the given size')
     add_config_options(parser)
     return parser.parse_args()
 
@@ -61,6 +65,12 @@ def main() -> None:
     if len(shape) > 2 or min(height, width) < 32:
         raise ValueError(f'--shape is {shape}; allowed are one or two numbers of at least 32')
     model = load_model(cfg, args.checkpoint)
+    if args.qonnx:
+        check = export_qonnx(model, args.out, (height, width), input_meta(model))
+        print(f'{check.agreeing} of {len(check.differences)} images within 1e-4, the largest relative difference '
+              f'{max(check.differences):.2g}')
+        print(f'{args.out} written, for one image of {height} x {width} pixels')
+        return
     shapes = [(1, 3, height, width), (2, 3, *other_shape(height, width))]
     for check in export_onnx(model, args.out, shapes, input_meta(model)):
         print(f'{check.shape}: largest relative difference {check.largest:.2g}, median {check.median:.2g}')
