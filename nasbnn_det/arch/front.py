@@ -1,9 +1,10 @@
 """The front file: best architecture per bucket of OPs, as a search writes it and configs name it."""
 import json
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from ..files import replace_text
 from ..pretrained.catalog import SCHEME, locate, read_header
@@ -56,6 +57,21 @@ class Front:
             raise ValueError(f'the front has no architecture within {max_ops_m:g}M OPs; its smallest has '
                              f'{min(e.ops for e in self.entries) / 1e6:.2f}M')
         return max(within, key=lambda e: (e.score, -e.ops))
+
+    def limit_of(self, entry: FrontEntry) -> Optional[str]:
+        """The shortest limit that names an entry: '57' if it is the best within 57M OPs.
+
+        Args:
+            entry (FrontEntry): One of :attr:`entries`.
+
+        Returns:
+            str, optional: Millions of OPs; None if an entry with as few OPs is as good, so that no limit names this one.
+        """
+        for digits in range(10):
+            limit = f'{math.ceil(entry.ops / 10**(6 - digits)) / 10**digits:.{digits}f}'
+            if entry.ops <= float(limit) * 1e6 and self.best(float(limit)) is entry:
+                return limit
+        return None
 
     def save(self, path: Union[str, os.PathLike]) -> None:
         """Writes the front as readable JSON, atomically.

@@ -139,7 +139,7 @@ def _training_metrics(folder: Path) -> Dict[str, float]:
 
 def _files(folder: Path) -> List[str]:
     """What a stage wrote that a person may want to open."""
-    wanted = ('*.pth', '*.png', 'front.json', 'history.jsonl')
+    wanted = ('*.pth', '*.png', '*.html', 'front.json', 'history.jsonl')
     return sorted(str(p.relative_to(folder.parent)) for pattern in wanted for p in folder.glob(pattern))
 
 
