@@ -22,7 +22,7 @@ GROUPS_onedl := --group ops
 GROUPS_compiled := --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint types sanitize neon clean distclean FORCE
+.PHONY: help install demo test test-slow lint types sanitize neon soak clean distclean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +70,10 @@ sanitize: ## run the kernels under AddressSanitizer and UBSan on random chains (
 
 neon: ## the same for the NEON kernels, emulated (needs aarch64-linux-gnu-g++ and qemu-aarch64-static)
 	@$(PYTHON) tests/csrc/check_kernels.py --neon
+
+soak: install ## kill a small pipeline 20 times and compare its end with an uninterrupted run, in build/soak
+	rm -rf build/soak
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) tests/soak_pipeline.py build/soak --kills 20
 
 clean: ## remove build outputs and caches, not .venv or work_dirs
 	rm -rf build dist *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache

@@ -104,7 +104,7 @@ class Front:
             raise ValueError(f"'{path}' has no entries; a front file names at least one architecture")
         try:
             space = get_space(data['space'])
-            entries = tuple(FrontEntry(Arch.from_stages(space, e['stages']), float(e['ops']), float(e['score']))
+            entries = tuple(FrontEntry(Arch.from_stages(space, e['stages']), _number(e, 'ops'), _number(e, 'score'))
                             for e in data['entries'])
         except KeyError as error:
             raise ValueError(f"'{path}' lacks {error}; a front has a space, and entries of stages, ops, score") from error
@@ -191,6 +191,13 @@ def arch_channels(arch: Union[Arch, Dict[str, Any], str, os.PathLike], out_indic
         if not 0 <= index < len(channels):
             raise ValueError(f'stage {index} does not exist; this architecture has the stages 0 to {len(channels) - 1}')
     return tuple(channels[i] for i in out_indices)
+
+
+def _number(entry: Dict[str, Any], name: str) -> float:
+    value = entry[name]
+    if type(value) not in (int, float) or not abs(value) < float('inf') or name == 'ops' and value <= 0:
+        raise ValueError(f'{name} is {value!r}; allowed is a finite number' + (' above 0' if name == 'ops' else ''))
+    return float(value)
 
 
 def _read_json(path: Union[str, os.PathLike]) -> Any:

@@ -93,6 +93,8 @@ def read_state(path: Path) -> Optional[Dict[str, Any]]:
         raise ValueError(f'{where} is damaged ({error}); move it away to start anew') from error
     if data.get('format') != _FORMAT or _checksum(body) != checksum:
         raise ValueError(f'{where} is damaged: its checksum is wrong; move it away to start anew')
+    if not isinstance(body, dict) or not all(isinstance(body.get(part), dict) for part in ('identity', 'evolution')):
+        raise ValueError(f'{where} is damaged: it needs an identity and an evolution; move it away to start anew')
     return body
 
 

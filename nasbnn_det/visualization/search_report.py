@@ -85,7 +85,9 @@ def search_report(facts: SearchFacts, name: str) -> str:
 def config_line(facts: SearchFacts, entry: FrontEntry) -> str:
     """The line of a config that names an entry of the front: by a limit of OPs, or written out where none names it."""
     limit = facts.front.limit_of(entry)
-    return f'arch={entry.arch.to_dict()!r}' if limit is None else f"arch={f'{facts.front_file}#{limit}'!r}"
+    # Without _delete_ MMEngine would merge it into the architecture of an inherited config.
+    written_out = dict(_delete_=True, **entry.arch.to_dict())
+    return f'arch={written_out!r}' if limit is None else f"arch={f'{facts.front_file}#{limit}'!r}"
 
 
 def _overview(facts: SearchFacts) -> str:

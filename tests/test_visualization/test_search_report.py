@@ -5,6 +5,7 @@ from html import unescape
 import numpy as np
 import pytest
 from chromium import EXECUTABLE, chromium
+from mmengine.config import Config
 
 from nasbnn_det.arch import SPACES, Arch, Front, FrontEntry, load_arch
 from nasbnn_det.costs import count_ops
@@ -37,15 +38,16 @@ def folder(tmp_path):
     return files.folder
 
 
-def test_lines_name_the_very_architectures(folder):
+def test_lines_name_the_very_architectures(folder, tmp_path):
     facts = read_search(folder)
     assert 2 < sum(facts.optimal) < len(facts.optimal) - 2
     for entry, optimal in zip(facts.front.entries, facts.optimal):
         line = config_line(facts, entry)
         assert ('front.json#' in line) == optimal
-        named = {}
-        exec(line, named)
-        assert load_arch(named['arch']) == entry.arch
+        for base in ('', 'arch=1', "arch='front.json'", f'arch={Arch.smallest(TINY).to_dict()}', "arch=dict(space='tiny')"):
+            (tmp_path / 'base.py').write_text(f'backbone = dict({base})\n')
+            (tmp_path / 'child.py').write_text(f"_base_ = './base.py'\nbackbone = dict({line})\n")
+            assert load_arch(Config.fromfile(tmp_path / 'child.py').to_dict()['backbone']['arch']) == entry.arch
 
 
 def test_limits_are_short():
