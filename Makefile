@@ -22,7 +22,7 @@ GROUPS_onedl := --group ops
 GROUPS_compiled := --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint types sanitize neon mcu clean distclean FORCE
+.PHONY: help install demo test test-slow lint types sanitize neon mcu soak clean distclean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
@@ -73,6 +73,10 @@ neon: ## the same for the NEON kernels, emulated (needs aarch64-linux-gnu-g++ an
 
 mcu: install ## run exported C code for Cortex-M7 and M4, emulated (needs arm-none-eabi-gcc, newlib and qemu-system-arm)
 	@OMP_NUM_THREADS=1 $(VENV_PYTHON) tests/test_deploy/check_mcu.py
+
+soak: install ## kill a small pipeline 20 times and compare its end with an uninterrupted run, in build/soak
+	rm -rf build/soak
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) tests/soak_pipeline.py build/soak --kills 20
 
 clean: ## remove build outputs and caches, not .venv or work_dirs
 	rm -rf build dist *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache

@@ -27,7 +27,7 @@ def load_build():
 
 
 class BuildWheelParts(build_py):
-    """Adds to wheels what is no module; an editable install compiles the kernels at the first use and has the folders."""
+    """Adds to wheels what is no module; a checkout compiles the kernels at the first use and has links to the folders."""
 
     def run(self):
         super().run()

@@ -37,9 +37,11 @@ METRICS = Registry('metric', parent=MMENGINE_METRICS, scope='nasbnn_det',
                    locations=['nasbnn_det.evaluation.fast_coco_metric'])
 HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='nasbnn_det', locations=['nasbnn_det.engine.hooks'])
 
-# So that MMEngine's runner can resume, and a config can begin with _base_ = 'nasbnn_det::...'.
+# So that MMEngine's runner can resume.
 allow_log_history()
-MODULE2PACKAGE.setdefault('nasbnn_det', 'nasbnn_det')
+# So that a config can begin with _base_ = 'nasbnn_det::...'. MMEngine looks for a distribution of the name that stands
+# here; an editable one's folder is not the package's. As none has a module's name, it asks where that module lies.
+MODULE2PACKAGE.setdefault('nasbnn_det', 'nasbnn_det.registry')
 
 __all__ = [
     'MODELS', 'MODEL_WRAPPERS', 'DATASETS', 'TRANSFORMS', 'LOOPS', 'OPTIM_WRAPPER_CONSTRUCTORS', 'OPTIM_WRAPPERS', 'METRICS',

@@ -1,6 +1,7 @@
 """What all tests share: the settings of property tests, and the recorded numbers of an independent implementation."""
 import importlib.util
 import os
+import subprocess
 from pathlib import Path
 from unittest import mock
 
@@ -66,3 +67,15 @@ def tiny_shapes(tmp_path_factory):
     root = tmp_path_factory.mktemp('tiny_shapes') / 'set'
     write_shapes_coco(root, num_train=4, num_val=4, image_size=64, num_cls_train=10, num_cls_val=5, cls_size=48)
     return root
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 256 KiB."""
+    folder = tmp_path / 'disk'
+    folder.mkdir()
+    mounted = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip('may not mount a file system')
+    yield folder
+    subprocess.run(['umount', '-l', folder], check=True)

@@ -2,6 +2,7 @@
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -139,6 +140,21 @@ def test_bad_input_met_by_a_worker_is_one_sentence(error, words, workers, capsys
 def test_faults_keep_their_traceback(error, workers):
     with pytest.raises(type(error)):
         run_tool(lambda: load(error, workers))
+
+
+class Killed(Broken):
+    """Its process is killed from outside, as for want of memory."""
+
+    def __getitem__(self, index):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_dies_is_one_sentence(capsys):
+    with pytest.raises(SystemExit):
+        run_tool(lambda: list(DataLoader(Killed(None), num_workers=1)))
+    said = capsys.readouterr().err
+    assert said.startswith('error: DataLoader worker') and 'lower num_workers or batch_size' in said
+    assert said.count('\n') == 1
 
 
 @pytest.mark.parametrize('model', [dict(num_classes=3), dict(head=dict(num_classes=3))])

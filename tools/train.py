@@ -17,6 +17,7 @@ from nasbnn_det.cli import (
 )
 from nasbnn_det.engine.start_checks import check_training
 from nasbnn_det.evaluation.top_k import check_top_k
+from nasbnn_det.models.checkpoint import replacement_checkpoint
 from nasbnn_det.models.detector_checks import check_conv_cfg
 
 
@@ -53,7 +54,7 @@ def load_config(args: argparse.Namespace) -> Config:
             raise ValueError('--auto-scale-lr needs auto_scale_lr=dict(enable=..., base_batch_size=...) in the config')
         cfg.auto_scale_lr.enable = True
     if args.resume == 'auto':
-        cfg.resume, cfg.load_from = True, None
+        cfg.resume, cfg.load_from = True, replacement_checkpoint(cfg.work_dir)
     elif args.resume is not None:
         cfg.resume, cfg.load_from = True, args.resume
     return cfg

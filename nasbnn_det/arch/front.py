@@ -1,9 +1,10 @@
 """The front file: best architecture per bucket of OPs, as a search writes it and configs name it."""
 import json
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from ..files import replace_text
 from ..pretrained.catalog import SCHEME, locate, read_header
@@ -57,6 +58,21 @@ class Front:
                              f'{min(e.ops for e in self.entries) / 1e6:.2f}M')
         return max(within, key=lambda e: (e.score, -e.ops))
 
+    def limit_of(self, entry: FrontEntry) -> Optional[str]:
+        """The shortest limit that names an entry: '57' if it is the best within 57M OPs.
+
+        Args:
+            entry (FrontEntry): One of :attr:`entries`.
+
+        Returns:
+            str, optional: Millions of OPs; None if an entry with as few OPs is as good, so that no limit names this one.
+        """
+        for digits in range(10):
+            limit = f'{math.ceil(entry.ops / 10**(6 - digits)) / 10**digits:.{digits}f}'
+            if entry.ops <= float(limit) * 1e6 and self.best(float(limit)) is entry:
+                return limit
+        return None
+
     def save(self, path: Union[str, os.PathLike]) -> None:
         """Writes the front as readable JSON, atomically.
 
@@ -88,7 +104,7 @@ class Front:
             raise ValueError(f"'{path}' has no entries; a front file names at least one architecture")
         try:
             space = get_space(data['space'])
-            entries = tuple(FrontEntry(Arch.from_stages(space, e['stages']), float(e['ops']), float(e['score']))
+            entries = tuple(FrontEntry(Arch.from_stages(space, e['stages']), _number(e, 'ops'), _number(e, 'score'))
                             for e in data['entries'])
         except KeyError as error:
             raise ValueError(f"'{path}' lacks {error}; a front has a space, and entries of stages, ops, score") from error
@@ -175,6 +191,13 @@ def arch_channels(arch: Union[Arch, Dict[str, Any], str, os.PathLike], out_indic
         if not 0 <= index < len(channels):
             raise ValueError(f'stage {index} does not exist; this architecture has the stages 0 to {len(channels) - 1}')
     return tuple(channels[i] for i in out_indices)
+
+
+def _number(entry: Dict[str, Any], name: str) -> float:
+    value = entry[name]
+    if type(value) not in (int, float) or not abs(value) < float('inf') or name == 'ops' and value <= 0:
+        raise ValueError(f'{name} is {value!r}; allowed is a finite number' + (' above 0' if name == 'ops' else ''))
+    return float(value)
 
 
 def _read_json(path: Union[str, os.PathLike]) -> Any:

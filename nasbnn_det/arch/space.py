@@ -70,6 +70,9 @@ class SearchSpace:
     def __post_init__(self) -> None:
         stages = tuple(self.stages)
         object.__setattr__(self, 'stages', stages)
+        if not isinstance(self.name, str) or not isinstance(self.non_decreasing, bool):
+            raise ValueError(f'a space has a text as its name and non_decreasing is True or False; got {self.name!r} and '
+                             f'{self.non_decreasing!r}')
         if len(stages) < 2:
             raise ValueError(f"space '{self.name}' has {len(stages)} stages; a space needs a stem and one more")
         stem = stages[0]
@@ -116,7 +119,7 @@ class SearchSpace:
         Raises:
             ValueError: If a key is missing or a row is no stage.
         """
-        missing = {'name', 'table'} - set(data)
+        missing = {'name', 'table'} - set(data if isinstance(data, dict) else ())
         if missing:
             raise ValueError(f'a search space needs the keys name and table; {sorted(missing)} missing')
         return cls.from_table(data['table'], data['name'], data.get('non_decreasing', True))

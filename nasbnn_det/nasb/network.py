@@ -61,7 +61,7 @@ class CellNet:
             ValueError: If it is no set of cells, names are not those of the ResNet, or a cell is illegal.
         """
         if not isinstance(data, dict) or data.get('format') != _FORMAT or data.get('version') != 1 \
-                or not {'depth', 'cells'} <= set(data):
+                or type(data.get('depth')) is not int or not isinstance(data.get('cells'), dict):
             raise ValueError('no set of cells; allowed is what a NASB search writes into cells.json, or its dict')
         names = [site.name for site in ResNetShape(data['depth']).sites]
         if set(data['cells']) != set(names):

@@ -36,6 +36,8 @@ def _markdown(report: Dict[str, Any]) -> str:
     lines += [f'* `{key}`: {_number(value)}' for key, value in report['metrics'].items()]
     pictures = [f for stage in report['stages'] for f in stage['files'] if f.endswith('.png')]
     lines += ['', '## Pictures', ''] + [f'![{Path(p).stem}]({p})\n' for p in pictures]
+    pages = [f for stage in report['stages'] for f in stage['files'] if f.endswith('.html')]
+    lines += ['## Pages', '', *(f'* [{Path(p).stem}]({p})' for p in pages), ''] if pages else []
     lines += ['## Files', ''] + [f'* `{f}`' for stage in report['stages'] for f in stage['files']]
     lines += ['', '## Commands', '', '```'] + [' '.join(stage['command']) for stage in report['stages']] + ['```', '']
     return '\n'.join(lines)

@@ -1,6 +1,8 @@
 """Runs stages as processes of their own: what a crash of one leaves behind is continued by the next start."""
+import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -89,7 +91,8 @@ def _execute(command: List[str], root: Path, log: Path, title: str) -> float:
     progress = Progress(title)
     with open(log, 'a', encoding='utf-8') as file:
         process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                   errors='replace', env={**os.environ, 'PYTHONUNBUFFERED': '1'})
+                                   errors='replace', env={**os.environ, 'PYTHONUNBUFFERED': '1'},
+                                   preexec_fn=_end_with_parent)
         last = ''
         try:
             assert process.stdout is not None
@@ -110,6 +113,12 @@ def _execute(command: List[str], root: Path, log: Path, title: str) -> float:
         _add_seconds(log.parent, seconds)
         raise PipelineError(f"{title} failed with exit status {code}: {last} (log: '{log}'); start again to continue")
     return seconds
+
+
+def _end_with_parent() -> None:
+    """In a new process on Linux: who kills the pipeline kills its stage, or the next start finds it still writing."""
+    if sys.platform == 'linux':
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _add_seconds(folder: Path, seconds: float) -> None:
@@ -139,7 +148,7 @@ def _training_metrics(folder: Path) -> Dict[str, float]:
 
 def _files(folder: Path) -> List[str]:
     """What a stage wrote that a person may want to open."""
-    wanted = ('*.pth', '*.png', 'front.json', 'history.jsonl')
+    wanted = ('*.pth', '*.png', '*.html', 'front.json', 'history.jsonl')
     return sorted(str(p.relative_to(folder.parent)) for pattern in wanted for p in folder.glob(pattern))
 
 

@@ -31,6 +31,8 @@ def read_history(folder: Union[str, os.PathLike]) -> List[Visit]:
         visits = [Visit(float(row['ops']), float(row['score'])) for row in rows]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"'{path}' is no history of a search ({error!r}); allowed is what a search wrote") from error
+    if not np.isfinite(np.array(visits, dtype=float)).all():
+        raise ValueError(f"'{path}' has OPs or a score that is no finite number; allowed is what a search wrote")
     if not visits:
         raise ValueError(f"'{path}' is empty: the search has not scored a candidate yet")
     return visits

@@ -165,9 +165,16 @@ class Evolution:
         if space != self.space:
             raise ValueError(f"the search state is of space '{space.name}', this search is of '{self.space.name}', or their "
                              'tables differ')
-        visited = {}
-        for row in state['visited']:
-            arch = Arch.from_stages(self.space, row['stages'])
-            visited[arch] = FrontEntry(arch, self.count(arch), float(row['score']))
-        self.visited, self.generation = visited, int(state['generation'])
-        self.rng.bit_generator.state = state['rng']
+        visited, generation = {}, state['generation']
+        if type(generation) is not int or generation < 0:
+            raise ValueError(f'the generation of the search state is {generation!r}; it counts from 0')
+        try:
+            for row in state['visited']:
+                arch = Arch.from_stages(self.space, row['stages'])
+                visited[arch] = FrontEntry(arch, self.count(arch), float(row['score']))
+            self.rng.bit_generator.state = state['rng']
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise ValueError(f'the search state holds what no search writes ({error!r})') from error
+        if not np.isfinite([entry.score for entry in visited.values()]).all():
+            raise ValueError('a score of the search state is no finite number')
+        self.visited, self.generation = visited, generation

@@ -20,6 +20,9 @@ class SearchFiles:
             sizes, seed, hash of the supernet.
     """
 
+    #: Name of the page that a finished search writes.
+    page = 'search.html'
+
     def __init__(self, folder: Path, identity: Dict[str, Any]) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -35,16 +38,10 @@ class SearchFiles:
         Raises:
             ValueError: If the file is damaged or belongs to another search; it is left as it is.
         """
-        if not self.state_path.exists():
+        body = read_state(self.state_path)
+        if body is None:
             return None
         where = f"search state '{self.state_path}'"
-        try:
-            data = json.loads(self.state_path.read_text(encoding='utf-8'))
-            body, checksum = data['body'], data['sha256']
-        except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ValueError(f'{where} is damaged ({error}); move it away to start anew') from error
-        if data.get('format') != _FORMAT or _checksum(body) != checksum:
-            raise ValueError(f'{where} is damaged: its checksum is wrong; move it away to start anew')
         differing = sorted(k for k in {*body['identity'], *self.identity}
                            if body['identity'].get(k) != self.identity.get(k))
         if differing:
@@ -78,6 +75,27 @@ class SearchFiles:
     def save_history(self, entries: Sequence[FrontEntry]) -> None:
         """Writes ``history.jsonl``."""
         save_history(self.history_path, entries)
+
+
+def read_state(path: Path) -> Optional[Dict[str, Any]]:
+    """What a state file holds: ``identity`` and ``evolution``. None where there is no file.
+
+    Raises:
+        ValueError: If it is damaged; it is left as it is.
+    """
+    if not path.exists():
+        return None
+    where = f"search state '{path}'"
+    try:
+        data = json.loads(path.read_text(encoding='utf-8'))
+        body, checksum = data['body'], data['sha256']
+    except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f'{where} is damaged ({error}); move it away to start anew') from error
+    if data.get('format') != _FORMAT or _checksum(body) != checksum:
+        raise ValueError(f'{where} is damaged: its checksum is wrong; move it away to start anew')
+    if not isinstance(body, dict) or not all(isinstance(body.get(part), dict) for part in ('identity', 'evolution')):
+        raise ValueError(f'{where} is damaged: it needs an identity and an evolution; move it away to start anew')
+    return body
 
 
 def _checksum(body: Dict[str, Any]) -> str:

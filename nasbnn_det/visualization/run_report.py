@@ -1,34 +1,20 @@
 """A training on one page: an HTML file that needs no other file, no network and no JavaScript."""
 import base64
-import io
 import math
 from html import escape
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple
 
-from matplotlib import rc_context
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-
+from .html_page import html_page, html_table
 from .run_facts import RunFacts
 from .run_log import RunLog
+from .svg_chart import curves_svg
 
 _TYPES = {'.png': 'image/png', '.jpg': 'image/jpeg', '.jpeg': 'image/jpeg'}
 _MOST_PICTURES = 12
 _MOST_BYTES = 4_000_000  # of a picture
 _PRECISION = '_precision'  # ends the names of a class's metric
 _NO_METRICS = ('step', 'time', 'data_time', 'memory', 'epoch', 'iter')
-_STYLE = '''
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff }
-body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.5rem; overflow-wrap: anywhere } h2 { font-size: 1.15rem; margin-top: 2.2rem }
-table { border-collapse: collapse; margin: .6rem 0 } caption { text-align: left; color: #555 }
-th, td { padding: .25rem .9rem .25rem 0; border-bottom: 1px solid #ddd; text-align: left; vertical-align: top }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums } thead th { border-bottom: 2px solid #999 }
-svg, img { max-width: 100%; height: auto; display: block } figure { margin: 1rem 0 } figcaption, .note { color: #555 }
-.wide { overflow-x: auto }
-'''
 
 
 def run_report(facts: RunFacts) -> str:
@@ -40,11 +26,8 @@ def run_report(facts: RunFacts) -> str:
     Returns:
         str: HTML.
     """
-    parts = [f'<h1>{escape(facts.name)}</h1>', _overview(facts), _data(facts), _curves(facts.log), _metrics(facts),
-             _classes(facts), _pictures(facts.pictures)]
-    return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(facts.name)}</title>\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f'<style>{_STYLE}</style>\n</head>\n<body>\n' + '\n'.join(filter(None, parts)) + '\n</body>\n</html>\n')
+    parts = [_overview(facts), _data(facts), _curves(facts.log), _metrics(facts), _classes(facts), _pictures(facts.pictures)]
+    return html_page(facts.name, parts)
 
 
 def score_name(log: RunLog) -> str:
@@ -79,7 +62,7 @@ def _overview(facts: RunFacts) -> str:
     if memory:
         rows.append(('GPU memory', f'{max(memory)} MB'))
     rows += [('best checkpoint' if file.startswith('best_') else 'latest checkpoint', file) for file in facts.checkpoints]
-    return _table('', ['', ''], [*rows, *facts.settings.items()], head=False)
+    return html_table('', ['', ''], [*rows, *facts.settings.items()], head=False)
 
 
 def _data(facts: RunFacts) -> str:
@@ -90,7 +73,7 @@ def _data(facts: RunFacts) -> str:
         else:
             rows.append((words, split.file, str(split.images), str(split.empty), str(sum(split.objects.values()))))
     heads = ['', 'annotation file', 'images', 'without objects', 'objects']
-    return '<h2>Data</h2>\n' + _table('', heads, rows, numbers=(2, 3, 4)) if rows else ''
+    return '<h2>Data</h2>\n' + html_table('', heads, rows, numbers=(2, 3, 4)) if rows else ''
 
 
 def _curves(log: RunLog) -> str:
@@ -119,7 +102,7 @@ def _metrics(facts: RunFacts) -> str:
         columns['result.json'] = facts.test
     rows = [(name, *(_number(column.get(name)) for column in columns.values())) for name in names]
     note = '<p class="note">– : no number, as where there is no object of that size.</p>'
-    return ('<h2>Metrics</h2>\n' + _table('', ['metric', *columns], rows, numbers=range(1, len(columns) + 1)) + note
+    return ('<h2>Metrics</h2>\n' + html_table('', ['metric', *columns], rows, numbers=range(1, len(columns) + 1)) + note
             if rows else '')
 
 
@@ -141,7 +124,7 @@ def _classes(facts: RunFacts) -> str:
              *([_number(precision.get(name))] if precision else [])) for name in names]
     note = '' if precision else ('<p class="note">No precision by class was measured; val_evaluator.classwise=True and '
                                  'test_evaluator.classwise=True measure it.</p>')
-    return '<h2>Classes</h2>\n' + _table('', heads, rows, numbers=range(1, len(heads))) + note
+    return '<h2>Classes</h2>\n' + html_table('', heads, rows, numbers=range(1, len(heads))) + note
 
 
 def _pictures(paths: Sequence[Path]) -> str:
@@ -156,38 +139,6 @@ def _pictures(paths: Sequence[Path]) -> str:
     return '<h2>Pictures</h2>\n' + '\n'.join(figures) + note if figures else ''
 
 
-def curves_svg(curves: Dict[str, Dict[int, float]], unit: str) -> str:
-    """Curves as an SVG element.
-
-    Args:
-        curves (dict[str, dict[int, float]]): By name, the values over epochs or steps.
-        unit (str): What the horizontal axis counts.
-
-    Returns:
-        str: ``<svg ...>``, with letters as text.
-    """
-    # Equal pictures are equal texts, and ids of several on one page stand for the same.
-    with rc_context({'svg.fonttype': 'none', 'svg.hashsalt': 'nasbnn_det', 'font.family': 'sans-serif', 'font.size': 10}):
-        figure = Figure(figsize=(9, 3.2))
-        figure.subplots_adjust(left=0.08, right=0.76, bottom=0.15, top=0.96)  # alike on one page
-        canvas = FigureCanvasSVG(figure)
-        axes = figure.add_subplot()
-        for name, points in curves.items():
-            xs = sorted(points)
-            axes.plot(xs, [points[x] for x in xs], 'o-' if len(xs) < 30 else '-', ms=3, lw=1.4, label=name)
-        axes.set_xlabel(unit)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        axes.set_ylim(bottom=min(0.0, min(min(points.values()) for points in curves.values())))
-        axes.grid(alpha=0.3)
-        for side in ('top', 'right'):
-            axes.spines[side].set_visible(False)
-        if len(curves) > 1:  # beside them, so that it hides none
-            axes.legend(frameon=False, loc='upper left', bbox_to_anchor=(1, 1))
-        with io.StringIO() as text:
-            canvas.print_svg(text, metadata=dict(Date=None, Creator=None, Format=None, Type=None))
-            return text.getvalue()[text.getvalue().index('<svg'):]
-
-
 def _metric_names(log: RunLog) -> List[str]:
     """Metrics of the validations without those of single classes, in the order of the logs."""
     names = dict.fromkeys(name for row in log.val for name, value in row.items() if isinstance(value, (int, float)))
@@ -197,20 +148,6 @@ def _metric_names(log: RunLog) -> List[str]:
 def _points(rows: Iterable[Mapping[str, Any]], name: str) -> Dict[int, float]:
     # COCO's -1 is no value.
     return {int(row['step']): float(row[name]) for row in rows if _is_finite(row.get(name)) and row[name] != -1}
-
-
-def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterable[int] = (),
-           head: bool = True) -> str:
-    right = set(numbers)
-
-    def cells(tag: str, row: Sequence[str]) -> str:
-        return ''.join(f'<{tag} class="n">{escape(cell)}</{tag}>' if i in right else f'<{tag}>{escape(cell)}</{tag}>'
-                       for i, cell in enumerate(row))
-
-    lines = [f'<caption>{escape(caption)}</caption>'] if caption else []
-    lines += [f'<thead><tr>{cells("th", heads)}</tr></thead>'] if head else []
-    lines += ['<tbody>', *(f'<tr>{cells("td", row)}</tr>' for row in rows), '</tbody>']
-    return '<div class="wide"><table>\n' + '\n'.join(lines) + '\n</table></div>'
 
 
 def _is_finite(value: Any) -> bool:

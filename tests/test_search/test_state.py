@@ -1,5 +1,6 @@
 """The search's files."""
 import json
+import subprocess
 
 import numpy as np
 import pytest
@@ -112,3 +113,21 @@ def test_states_set_aside_never_replace_each_other(files):
     assert names == ['search_state.json.bak', 'search_state.json.bak1', 'search_state.json.bak2']
     found = [json.loads((files.folder / name).read_text())['body']['evolution']['generation'] for name in names]
     assert found == [4, 5, 6]
+
+
+@pytest.mark.parametrize('harm, words', [('full', 'No space left on device'), ('read-only', 'Read-only file system')])
+def test_a_disk_that_takes_no_more_leaves_the_last_state(harm, words, small_disk, capsys):
+    run_tool = pytest.importorskip('nasbnn_det.cli').run_tool
+    files = SearchFiles(small_disk, IDENTITY)
+    files.save_state(STATE)
+    if harm == 'full':
+        with pytest.raises(OSError), open(small_disk / 'others', 'wb') as file:
+            file.write(bytes(10**6))
+    else:
+        subprocess.run(['mount', '-o', 'remount,ro', small_disk], check=True)
+    with pytest.raises(SystemExit):
+        run_tool(lambda: files.save_state(dict(STATE, generation=3)))
+    said = capsys.readouterr().err
+    assert said.startswith('error: ') and words in said and said.count('\n') == 1
+    assert files.load_state() == STATE
+    assert {path.name for path in small_disk.iterdir()} <= {'search_state.json', 'others'}

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from ...arch import Arch, SearchSpace
 from ...checked import build_checked
 from ...costs import count_ops
+from ...files import replace_text
 from ...registry import LOOPS
 from ...search.constraints import build_constraints
 from ...search.evolution import Evolution, EvolutionConfig
@@ -18,6 +19,8 @@ from ...search.sampling import OpsWindow
 from ...search.state import SearchFiles
 from ...supernet import extract_subnet, file_sha256, load_supernet
 from ...visualization.plots import plot_front
+from ...visualization.search_facts import read_search
+from ...visualization.search_report import search_report
 from ..evaluation.from_runner import runner_subnet_evaluator
 from ..evaluation.subnet_evaluator import SubnetEvaluator
 from ..progress import SearchProgress
@@ -51,7 +54,8 @@ class EvolutionSearchLoop(BaseLoop):
 
     Used as a training loop: the training data loader gives the images for batch norm recalibration, the validation
     data loader and evaluator give the score. Into the work directory it writes, after every generation,
-    ``search_state.json`` (continued by ``--resume``), ``front.json``, ``history.jsonl`` and ``front.png``.
+    ``search_state.json`` (continued by ``--resume``), ``front.json``, ``history.jsonl`` and ``front.png``;
+    at the end ``search.html``, the whole search on one page.
 
     In a distributed run the main process proposes, the candidates of a generation are spread over all processes, and
     each is scored on all validation images; the files are byte for byte those of a single process.
@@ -185,8 +189,14 @@ class EvolutionSearchLoop(BaseLoop):
             progress.generation(self.iter, max(e.score for e in self.evolution.front()))
             self._proposed = self._propose()
         progress.close()
+        if get_rank() == 0:
+            self._write_page()
         self.runner.call_hook('after_train')
         return self.runner.model
+
+    def _write_page(self) -> None:
+        folder = self.files.folder
+        replace_text(folder / self.files.page, search_report(read_search(folder), f'Search {folder.resolve().name}'))
 
     def _score(self, evaluate: SubnetEvaluator, arch: Arch) -> float:
         metrics = evaluate(extract_subnet(self.supernet, arch))
