@@ -1,17 +1,19 @@
 """Times the kernels of every instruction set of this machine against each other and against loops on registers alone.
 
 Binary 3 x 3 convolutions, the packing of their input included, and a packed backbone with random weights, one thread. All
-runs in turn; medians of the rounds, in seconds of the thread's own CPU time: other programs cost it caches, not time. The
+runs in turn, in seconds of the thread's own CPU time. On a machine with other work, which takes caches and half of a core
+that two threads share, medians tell what is usual and the best rounds what the kernels can do; both are given. The
 ceiling of a layer is the same technique on registers alone, in dot products of the layer's length; the longest have the
 highest one. Prints one JSON line.
 """
 import argparse
 import json
+import statistics
 import time
 from typing import Callable, Dict, List
 
 import torch
-from benchmark_packed import CONFIG, build_detector, in_turn, lone_layer, threads
+from benchmark_packed import CONFIG, build_detector, lone_layer, threads
 
 from nasbnn_det.cli import run_tool
 from nasbnn_det.cli.machine import cpu_name
@@ -24,8 +26,9 @@ from nasbnn_det.runtime.ops import run_dots
 LAYERS = {64: 80, 128: 56, 256: 28, 512: 14}
 #: Those that the shares and speed-ups are about.
 LONG = (128, 256, 512)
+#: Calls of a layer in a measurement; the first one finds cold caches.
+_CALLS = 10
 _PEAK_WORDS = 1_000_000
-_CLOCK = time.thread_time
 
 
 def parse_args() -> argparse.Namespace:
@@ -44,72 +47,77 @@ def layer_words(channels: int) -> int:
 
 
 def layer_macs(channels: int) -> int:
-    """Binary multiply-accumulates that a layer's kernel does where no pixel is left out."""
-    return 9 * channels**2 * LAYERS[channels]**2
+    """Binary multiply-accumulates of a layer; kernel rows outside the image are left out."""
+    size = LAYERS[channels]
+    return 3 * channels**2 * size * (3 * size - 2)
 
 
-def layer_runs() -> Dict[int, Callable[[], object]]:
-    """One convolution for each number of channels."""
-    runs: Dict[int, Callable[[], object]] = {}
+def layer_runs() -> Dict[str, Callable[[], object]]:
+    """Some calls of one convolution, for each number of channels."""
+    runs: Dict[str, Callable[[], object]] = {}
     for channels, size in LAYERS.items():
         layer, x = lone_layer(channels, size)
         dots, tensors = torch.empty_like(x, dtype=torch.int32), layer.tensors()
-        runs[channels] = lambda x=x, spec=layer.spec, tensors=tensors, dots=dots: run_dots(x, spec, tensors, dots)
+        runs[str(channels)] = lambda x=x, spec=layer.spec, tensors=tensors, dots=dots: [
+            run_dots(x, spec, tensors, dots) for _ in range(_CALLS)]
     return runs
 
 
-def on_isa(name: str, run: Callable[[], object]) -> Callable[[], object]:
-    """The function, on an instruction set."""
-
-    def wrapped() -> object:
-        with using_isa(name):
-            return run()
-
-    return wrapped
+def peak_runs() -> Dict[str, Callable[[], object]]:
+    """Dot products on registers alone, of the same lengths."""
+    return {f'peak {channels}': lambda words=layer_words(channels): peak_rate(_PEAK_WORDS // words, words)
+            for channels in LAYERS}
 
 
-def peak_rates(isas: List[str], rounds: int) -> Dict[str, Dict[int, float]]:
-    """Multiply-accumulates a second on registers alone, of each instruction set and each layer's dot products."""
-    runs: Dict[str, Callable[[], object]] = {}
-    macs = {}
-    for isa in isas:
-        for channels in LAYERS:
-            words = layer_words(channels)
-            repeats = _PEAK_WORDS // words
-            with using_isa(isa):
-                macs[f'{isa} {channels}'], _ = peak_rate(repeats, words)
-            runs[f'{isa} {channels}'] = on_isa(isa, lambda repeats=repeats, words=words: peak_rate(repeats, words))
-    times = in_turn(runs, rounds, _CLOCK)
-    return {isa: {c: macs[f'{isa} {c}'] / times[f'{isa} {c}'] for c in LAYERS} for isa in isas}
+def time_all(runs: Dict[str, Callable[[], object]], isas: List[str], rounds: int) -> Dict[str, Dict[str, List[float]]]:
+    """Seconds of each function on each instruction set in all rounds but the first; a round runs them all."""
+    times: Dict[str, Dict[str, List[float]]] = {isa: {name: [] for name in runs} for isa in isas}
+    for i in range(rounds + 1):
+        for name, run in runs.items():
+            for isa in isas:
+                with using_isa(isa):
+                    start = time.thread_time()
+                    run()
+                    if i:
+                        times[isa][name].append(time.thread_time() - start)
+    return times
+
+
+def peak_macs(isa: str, channels: int) -> int:
+    """Multiply-accumulates of one of :func:`peak_runs`."""
+    words = layer_words(channels)
+    with using_isa(isa):
+        return peak_rate(1, words)[0] * (_PEAK_WORDS // words)
+
+
+def summarize(times: Dict[str, Dict[str, List[float]]], choose: Callable[[List[float]], float]) -> dict:
+    """Speeds, shares and speed-ups by medians or by the best rounds."""
+    isas = {}
+    for isa, of_isa in times.items():
+        seconds = {name: choose(values) for name, values in of_isa.items()}
+        seconds.update({str(channels): seconds[str(channels)] / _CALLS for channels in LAYERS})
+        peaks = {c: peak_macs(isa, c) / seconds.pop(f'peak {c}') for c in LAYERS}
+        rates = {c: layer_macs(c) / seconds[str(c)] for c in LAYERS}
+        isas[isa] = dict(seconds=seconds, macs_per_second=rates, peak_macs_per_second=peaks,
+                         share_of_peak={c: rates[c] / peaks[c] for c in LAYERS},
+                         share_of_longest_peak={c: rates[c] / max(peaks.values()) for c in LAYERS})
+    speedup = None
+    if {'avx512bw', 'avx2'} <= set(isas):
+        slow, fast = (isas[name]['seconds'] for name in ('avx2', 'avx512bw'))
+        speedup = {name: slow[name] / fast[name] for name in (*map(str, LONG), 'backbone')}
+    share = {c: isas['avx2']['share_of_peak'][c] for c in LONG} if 'avx2' in isas else None
+    return dict(avx2_share_of_peak=share, avx512_no_vpopcntdq_speedup=speedup, isas=isas)
 
 
 @torch.inference_mode()
 def main() -> None:
     args = parse_args()
-    isas = args.isas
     backbone = pack(build_detector(args.config).backbone)
     image = torch.randn(1, 3, args.size, args.size)
-    runs = {f'{isa} {channels}': on_isa(isa, run) for channels, run in layer_runs().items() for isa in isas}
-    runs.update({f'{isa} backbone': on_isa(isa, lambda: backbone(image)) for isa in isas})
     with threads(1):
-        peaks = peak_rates(isas, args.rounds)
-        times = in_turn(runs, args.rounds, _CLOCK)
-    found = {}
-    for isa in isas:
-        rates = {c: layer_macs(c) / times[f'{isa} {c}'] for c in LAYERS}
-        found[isa] = dict(
-            seconds={str(what): times[f'{isa} {what}'] for what in (*LAYERS, 'backbone')},
-            macs_per_second=rates,
-            peak_macs_per_second=peaks[isa],
-            share_of_peak={c: rates[c] / peaks[isa][c] for c in LAYERS},
-            share_of_longest_peak={c: rates[c] / max(peaks[isa].values()) for c in LAYERS})
-    speedup = None
-    if {'avx512bw', 'avx2'} <= set(isas):
-        speedup = {str(what): times[f'avx2 {what}'] / times[f'avx512bw {what}'] for what in (*LONG, 'backbone')}
-    share = {c: found['avx2']['share_of_peak'][c] for c in LONG} if 'avx2' in isas else None
-    print(json.dumps(dict(
-        avx2_share_of_peak=share, avx512_no_vpopcntdq_speedup=speedup, isas=found, config=args.config, size=args.size,
-        rounds=args.rounds, cpu=cpu_name(), torch=torch.__version__)))
+        times = time_all({**layer_runs(), **peak_runs(), 'backbone': lambda: backbone(image)}, args.isas, args.rounds)
+    print(json.dumps(dict(**summarize(times, statistics.median), best=summarize(times, min), config=args.config,
+                          size=args.size, rounds=args.rounds, cpu=cpu_name(), torch=torch.__version__)))
 
 
 if __name__ == '__main__':

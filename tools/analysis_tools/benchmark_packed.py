@@ -94,17 +94,15 @@ def on_threads(count: int, run: Callable[[], object]) -> Callable[[], object]:
     return wrapped
 
 
-def in_turn(runs: Dict[str, Callable[[], object]],
-            rounds: int,
-            clock: Callable[[], float] = time.perf_counter) -> Dict[str, float]:
+def in_turn(runs: Dict[str, Callable[[], object]], rounds: int) -> Dict[str, float]:
     """Median seconds of each function; one round runs them all, one after another."""
     times: Dict[str, List[float]] = {name: [] for name in runs}
     for i in range(rounds + 1):
         for name, run in runs.items():
-            start = clock()
+            start = time.perf_counter()
             run()
             if i:  # the first round warms up
-                times[name].append(clock() - start)
+                times[name].append(time.perf_counter() - start)
     return {name: statistics.median(values) for name, values in times.items()}
 
 

@@ -47,7 +47,7 @@ static uint32_t count_in_fields(uint32_t x)
 }
 
 /* Bits in which two rows of words differ. Three words at a time: a full adder leaves sums and carries, whose fields of 4 bits
- * hold at most 4 and 2 * 4; ten such threes fit into fields of 8 bits. */
+ * hold at most 4 and 2 * 4; nine threes and two words more fit into fields of 8 bits. */
 static int32_t differing(const uint32_t *a, const uint32_t *b, int32_t words)
 {
   int32_t count = 0;
