@@ -97,6 +97,7 @@ def read_config(path: Union[str, os.PathLike], options: Optional[Dict[str, Any]]
         raise
     except Exception as error:  # a config is a program, and may fail in any way
         raise ValueError(f"config '{path}' can't be read ({type(error).__name__}: {error})") from error
+    _drop_scope(cfg)
     cfg.merge_from_dict(options or {})
     if data_root is not None:
         _move_data(cfg, data_root)
@@ -105,6 +106,18 @@ def read_config(path: Union[str, os.PathLike], options: Optional[Dict[str, Any]]
             loader.pop('persistent_workers', None)
             loader.pop('prefetch_factor', None)
     return cfg
+
+
+def _drop_scope(value: Any) -> None:
+    """Takes back what MMEngine adds to all that a config inherits by ``nasbnn_det::``.
+
+    It would look for MMDetection's parts among ours alone. Our configs name their own parts in full.
+    """
+    inside = list(value.values()) if isinstance(value, (dict, Config)) else value if isinstance(value, (list, tuple)) else ()
+    if isinstance(value, (dict, Config)) and value.get('_scope_') == 'nasbnn_det':
+        value.pop('_scope_')
+    for part in inside:
+        _drop_scope(part)
 
 
 def shipped_config(name: str) -> Path:
