@@ -18,10 +18,11 @@ std::vector<std::string> read_classes(const Json* classes, int64_t wanted) {
   return out;
 }
 
-int default_threads() {
+int allowed_threads(int wanted) {
+  constexpr int kMost = 1024;
   const char* said = std::getenv("OMP_NUM_THREADS");
-  const int count = said ? std::atoi(said) : 0;
-  return count > 0 ? count : usable_cpus();
+  if (wanted <= 0 && said) wanted = std::atoi(said);
+  return std::min(wanted > 0 ? wanted : usable_cpus(), kMost);
 }
 
 template <class Load>
@@ -100,7 +101,7 @@ nasbnn_det* make_detector(const uint8_t* data, size_t bytes, const DataName& nam
     Preprocessing preprocessing = Preprocessing::read(file.header.find("preprocessing"));
     auto classes = read_classes(file.header.find("classes"), built.settings().num_classes);
     return new nasbnn_det{std::move(built), std::move(preprocessing), std::move(classes), wanted_isa(),
-                          threads > 0 ? threads : default_threads()};
+                          allowed_threads(threads)};
   } catch (const Problem& problem) {
     if (problem.kind != NASBNN_DET_BAD_FILE) throw;
     throw Problem(name.packed + " describes no detector: " + problem.what());

@@ -34,10 +34,9 @@ nasbnn_det_status guarded(const Call& call) {
     return NASBNN_DET_OK;
   } catch (const Problem& problem) {
     return tell(problem);
-  } catch (const std::bad_alloc&) {
-  } catch (const std::length_error&) {
+  } catch (const std::exception& error) {  // no memory or no threads left
+    return tell(Problem(std::string("not enough memory for the packed network: ") + error.what(), NASBNN_DET_NO_MEMORY));
   }
-  return tell(Problem("not enough memory for the packed network", NASBNN_DET_NO_MEMORY));
 }
 
 // Threads and memory of one call.

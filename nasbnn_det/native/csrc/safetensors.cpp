@@ -15,6 +15,9 @@ const Type kTypes[] = {{"F32", "float32", 4}, {"U8", "uint8", 1}, {"I64", "int64
                        {"F16", "float16", 2}, {"BF16", "bfloat16", 2}, {"U16", "uint16", 2}, {"U32", "uint32", 4},
                        {"U64", "uint64", 8}, {"F8_E4M3", "float8_e4m3fn", 1}, {"F8_E5M2", "float8_e5m2", 1}};
 
+// Of a header, which as a tree takes some fifty times as much.
+constexpr uint64_t kMostHeader = 1 << 22;
+
 [[noreturn]] void fail(const std::string& what) { throw std::invalid_argument(what); }
 
 // A list of integers of 0 or more.
@@ -51,6 +54,7 @@ Safetensors read_safetensors(const uint8_t* data, size_t bytes) {
   if (bytes < 8) fail("it is shorter than a header");
   for (int i = 0; i < 8; ++i) length |= uint64_t(data[i]) << 8 * i;
   if (length > bytes - 8) fail("its header is longer than the file");
+  if (length > kMostHeader) fail("its header is longer than " + std::to_string(kMostHeader) + " bytes");
   const Json header = parse_json({reinterpret_cast<const char*>(data) + 8, size_t(length)});
   if (!header.is(Json::Kind::kObject)) fail("its header is no object");
   const uint8_t* begin = data + 8 + length;

@@ -35,7 +35,7 @@ typedef struct {
 } nasbnn_det_box;
 
 typedef struct {
-  int64_t height, width; /* of the network's input, multiples of what its backbone needs */
+  int64_t height, width;             /* of the network's input */
   int64_t image_height, image_width; /* of the image within it; boxes are clipped to these */
   double scale_x, scale_y;           /* from the original image to the input */
 } nasbnn_det_geometry;
