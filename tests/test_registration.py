@@ -19,6 +19,7 @@ print(MODELS.get('nasbnn_det.NASBNN').__name__)
 
 def test_mmengine_may_come_later():
     pytest.importorskip('mmdet')
-    done = subprocess.run([sys.executable, '-c', _LATER], cwd=Path(__file__).resolve().parents[1], capture_output=True, text=True)
+    root = Path(__file__).resolve().parents[1]
+    done = subprocess.run([sys.executable, '-c', _LATER], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ['NASBNN']
