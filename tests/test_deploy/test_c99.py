@@ -184,5 +184,5 @@ def test_a_packed_classifier_stands_by_itself(tmp_path):
         want = model(images, mode='tensor')
     found = PackedClassifier.from_file(packed)(images)
     assert (found - want).abs().max() < 1e-4
-    with pytest.raises(ValueError, match="describes no detector: its network is {'kind': 'classifier'"):
+    with pytest.raises(ValueError, match='describes no detector: its network is {"kind": "classifier"'):
         PackedDetector(tmp_path / 'c.safetensors')

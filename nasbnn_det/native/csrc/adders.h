@@ -26,7 +26,7 @@ namespace {
 
 // A block of P pixels and V vectors of output channels.
 template <class Bits, int P, int V>
-struct Block {
+struct BitBlock {
   typename Bits::Word at[P][V];
 
   template <class F>
@@ -38,7 +38,7 @@ struct Block {
 // Words of a dot product: differing bits of inputs and weights. Those of one word are kTile numbers behind those of the last.
 template <class Bits, int P, int V>
 struct DotWords {
-  using Words = Block<Bits, P, V>;
+  using Words = BitBlock<Bits, P, V>;
   const uint32_t* const (&inputs)[P];
   const int32_t* offsets;
   const uint32_t* weight;
@@ -61,7 +61,7 @@ struct DotWords {
 // The same without memory: any words, one after another from the same registers.
 template <class Bits, int P, int V>
 struct RegisterWords {
-  using Words = Block<Bits, P, V>;
+  using Words = BitBlock<Bits, P, V>;
   typename Bits::Word x, w;
 
   NB_INLINE Words word(int) {
@@ -79,7 +79,7 @@ struct RegisterWords {
 template <class Bits, int P, int V, template <class, int, int> class Source>
 class Adders {
  public:
-  using Words = Block<Bits, P, V>;
+  using Words = BitBlock<Bits, P, V>;
 
   // Bits of the first `count` words of the source, in each lane.
   static NB_INLINE Words count(Source<Bits, P, V> source, int64_t count) { return Adders(source).run(count); }
@@ -162,8 +162,8 @@ class Adders {
 
 // The same without adders, of at most 31 words: a byte counts at most 8 in each.
 template <class Bits, int P, int V, template <class, int, int> class Source>
-NB_INLINE Block<Bits, P, V> count_by_table(Source<Bits, P, V> source, int64_t count) {
-  Block<Bits, P, V> sums;
+NB_INLINE BitBlock<Bits, P, V> count_by_table(Source<Bits, P, V> source, int64_t count) {
+  BitBlock<Bits, P, V> sums;
   sums.each([&](auto p, auto v) NB_INLINED { sums.at[p][v] = Bits::zero(); });
   for (int64_t k = 0; k < count; ++k, source.skip(1)) {
     const auto words = source.word(0);
