@@ -1,9 +1,11 @@
 """What a packed file says of a classifier, so that it stands by itself."""
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import torch
+from mmengine.config import Config
 from torch import nn
 
+from ..costs.report import input_size
 from ..runtime.classifier import PackedClassifier
 from ..runtime.file import PackedFile
 from ..runtime.preprocess import Preprocessing
@@ -43,6 +45,14 @@ def describe_classifier(model: nn.Module, packed: PackedFile) -> Tuple[Dict[str,
         if not torch.equal(preprocessing(pixels.permute(1, 2, 0).numpy())[0], want):
             raise ValueError('its data preprocessor does more than to swap channels, subtract and divide')
     return settings, preprocessing
+
+
+def size_of_tests(cfg: Config) -> Optional[Tuple[int, int]]:
+    """Width and height of a config's test images, None if it does not say."""
+    try:
+        return input_size(cfg)[::-1]
+    except ValueError:
+        return None
 
 
 def _preprocessing(preprocessor: nn.Module) -> Preprocessing:

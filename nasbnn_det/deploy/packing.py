@@ -15,7 +15,7 @@ from ..models.checkpoint import check_checkpoint
 from ..runtime import pack
 from ..runtime.detector import NETWORKS
 from ..runtime.file import PackedFile, split_packed
-from .classifier import describe_classifier, is_classifier
+from .classifier import describe_classifier, is_classifier, size_of_tests
 from .preprocessing import read_preprocessing
 
 
@@ -28,8 +28,8 @@ def pack_checkpoint(cfg: Config, checkpoint: Union[str, os.PathLike]) -> PackedF
 
     Returns:
         PackedFile: With a description of the network where it can stand by itself: a detector of a found backbone,
-        ``BinaryPAFPN`` and ``BinaryRTMDetHead`` whose images are prepared in a way that the file has words for. Otherwise
-        its ``needs_config`` says why not.
+        ``BinaryPAFPN`` and ``BinaryRTMDetHead`` whose images are prepared in a way that the file has words for, or a
+        classifier of a backbone, an average and a linear layer. Otherwise its ``needs_config`` says why not.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
@@ -52,16 +52,17 @@ def pack_checkpoint(cfg: Config, checkpoint: Union[str, os.PathLike]) -> PackedF
             network, preprocessing = describe_classifier(packed, PackedFile(chains, state))
         else:
             network = describe_network(packed)
-        if len(classes) != network['num_classes']:
+        if len(classes) != network['num_classes'] and (classes or not is_classifier(model)):
             raise ValueError(f'its network tells {network["num_classes"]} classes apart, and checkpoint and config name '
                              f'{len(classes)}')
         preprocessing = preprocessing or read_preprocessing(cfg, model)
     except ValueError as error:
-        network, needs_config = None, str(error)
+        network, preprocessing, needs_config = None, None, str(error)
     info = dict(
         network=network, needs_config=needs_config, classes=classes,
         preprocessing=None if preprocessing is None else preprocessing.to_dict(),
-        input_size=None if preprocessing is None else list(preprocessing.pad_size or preprocessing.scale or ()) or None,
+        input_size=None if preprocessing is None else list(
+            preprocessing.pad_size or preprocessing.scale or (is_classifier(model) and size_of_tests(cfg)) or ()) or None,
         arch=None if arch is None else arch.to_dict(),
         source_sha256=hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest())
     return PackedFile(chains, state, info)
