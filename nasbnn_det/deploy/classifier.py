@@ -1,10 +1,12 @@
 """What a packed file says of a classifier, so that it stands by itself."""
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 import torch
+from mmengine.config import Config
 from torch import nn
 
+from ..costs.report import input_size
 from ..runtime.classifier import PackedClassifier
 from ..runtime.file import PackedFile
 from ..runtime.native_detector import prepare
@@ -45,6 +47,14 @@ def describe_classifier(model: nn.Module, packed: PackedFile) -> Tuple[Dict[str,
         if not np.array_equal(found, want[0].numpy()):
             raise ValueError('its data preprocessor does more than to swap channels, subtract and divide')
     return settings, preprocessing
+
+
+def size_of_tests(cfg: Config) -> Optional[List[int]]:
+    """Width and height of a config's test images, None if it does not say."""
+    try:
+        return list(input_size(cfg)[::-1])
+    except ValueError:
+        return None
 
 
 def _preprocessing(preprocessor: nn.Module) -> Dict[str, Any]:

@@ -15,7 +15,7 @@ from ..models.checkpoint import check_checkpoint
 from ..runtime import PackedChain, PackedDetector, pack
 from ..runtime.file import PackedFile, packed_bytes, split_packed
 from . import rtmdet
-from .classifier import describe_classifier, is_classifier
+from .classifier import describe_classifier, is_classifier, size_of_tests
 from .preprocessing import read_preprocessing
 
 #: Networks that run without MMDetection, by the kind that a file calls them: each a function that describes a packed model
@@ -32,8 +32,8 @@ def pack_checkpoint(cfg: Config, checkpoint: Union[str, os.PathLike]) -> PackedF
 
     Returns:
         PackedFile: With a description of the network where it can stand by itself: a detector of a found backbone,
-        ``BinaryPAFPN`` and ``BinaryRTMDetHead`` whose images are prepared in a way that the file has words for. Otherwise
-        its ``needs_config`` says why not.
+        ``BinaryPAFPN`` and ``BinaryRTMDetHead`` whose images are prepared in a way that the file has words for, or a
+        classifier of a backbone, an average and a linear layer. Otherwise its ``needs_config`` says why not.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
@@ -56,16 +56,17 @@ def pack_checkpoint(cfg: Config, checkpoint: Union[str, os.PathLike]) -> PackedF
             network, preprocessing = describe_classifier(packed, PackedFile(chains, state))
         else:
             network = describe_network(packed)
-        if len(classes) != network['num_classes']:
+        if len(classes) != network['num_classes'] and (classes or not is_classifier(model)):
             raise ValueError(f'its network tells {network["num_classes"]} classes apart, and checkpoint and config name '
                              f'{len(classes)}')
         preprocessing = preprocessing or read_preprocessing(cfg, model)
     except ValueError as error:
-        network, needs_config = None, str(error)
+        network, preprocessing, needs_config = None, None, str(error)
     info = dict(
         network=network, needs_config=needs_config, classes=classes,
         preprocessing=preprocessing,
-        input_size=preprocessing and (preprocessing['pad_size'] or preprocessing['scale']),
+        input_size=preprocessing and (preprocessing['pad_size'] or preprocessing['scale']
+                                      or (size_of_tests(cfg) if is_classifier(model) else None)),
         arch=None if arch is None else arch.to_dict(),
         source_sha256=hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest())
     return PackedFile(chains, state, info)

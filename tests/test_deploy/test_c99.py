@@ -177,6 +177,10 @@ def test_a_packed_classifier_stands_by_itself(tmp_path):
     torch.save(dict(state_dict=model.state_dict(), meta=meta), tmp_path / 'c.pth')
     packed = pack_checkpoint(cfg, tmp_path / 'c.pth')
     assert packed.info['needs_config'] is None and packed.info['classes'] == list('abcde')
+    assert packed.info['input_size'] is None
+    cfg.test_dataloader.dataset.pipeline.insert(1, dict(type='CenterCrop', crop_size=48))
+    packed = pack_checkpoint(cfg, tmp_path / 'c.pth')
+    assert packed.info['input_size'] == [48, 48]
     save_packed(tmp_path / 'c.safetensors', packed)
     packed = load_packed(tmp_path / 'c.safetensors')
     images = torch.randn(2, 3, 48, 48)

@@ -78,6 +78,15 @@ def test_a_classifier_on_20_images(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_detector(tmp_path):
+    pytest.importorskip('mmdet')
+    from detectors import tiny_rtmdet
+    net = shake(tiny_rtmdet())
+    recalibrate_bn(net, [torch.randn(4, 3, 64, 64)])
+    assert export_qonnx(net, tmp_path / 'd.onnx', (64, 64), images=2).agreeing == 2
+
+
+@pytest.mark.slow
 def test_the_tool_writes_a_detector(tmp_path, run_tool):
     pytest.importorskip('mmdet')
     from mmengine.config import Config
