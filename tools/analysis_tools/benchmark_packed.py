@@ -46,7 +46,7 @@ CANDIDATES = 300
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', nargs='?', default=CONFIG, help='config of a detector with a found backbone')
-    parser.add_argument('--size', type=int, default=320, help='height and width of the image in pixels')
+    parser.add_argument('--size', type=int, default=320, help='height and width of the image in pixels, a multiple of 32')
     parser.add_argument('--memory-size', type=int, default=640, help='likewise for the measurement of memory')
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--rounds', type=int, default=15)
@@ -109,6 +109,8 @@ def in_turn(runs: Dict[str, Callable[[], object]], rounds: int) -> Dict[str, flo
 def threshold(logits: Sequence[np.ndarray], count: int) -> float:
     """The score that so many candidates reach, or a few more where scores are equal."""
     scores = 1 / (1 + np.exp(-np.concatenate([level.ravel() for level in logits]).astype(np.float64)))
+    if len(scores) <= count:
+        raise ValueError(f'the detector has {len(scores)} candidates at this size, {count} are wanted: give a larger --size')
     return float(np.sort(scores)[-count - 1])
 
 
