@@ -2,6 +2,7 @@
 import importlib.util
 import os
 import subprocess
+import sys
 from pathlib import Path
 from unittest import mock
 
@@ -38,6 +39,19 @@ def plain_config_text():
     owner = config if hasattr(config, 'FormatCode') else yapf_api
     with mock.patch.object(owner, 'FormatCode', lambda text, **_: (text, True)):
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_default_scope():
+    """MMEngine keeps the last default scope for the process; a test's own ends with it, so that none depends on another."""
+    def scopes():
+        registry = sys.modules.get('mmengine.registry')
+        return registry.DefaultScope._instance_dict if registry else {}
+
+    before = dict(scopes())
+    yield
+    scopes().clear()
+    scopes().update(before)
 
 
 @pytest.fixture(scope='session')
