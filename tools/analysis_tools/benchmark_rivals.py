@@ -27,8 +27,8 @@ from nasbnn_det.deploy.onnx_export import export_onnx
 from nasbnn_det.deploy.other_runtimes import binary_convolution_run, ncnn_run, onnxruntime_run, openvino_runs
 from nasbnn_det.deploy.packing import describe_network
 from nasbnn_det.native import peak_rate
-from nasbnn_det.runtime import PackedChain, PackedDetector, PackedFile, current_isa, pack, save_packed
-from nasbnn_det.runtime.file import split_packed
+from nasbnn_det.runtime import PackedChain, PackedDetector, PackedFile, current_isa, pack
+from nasbnn_det.runtime.file import packed_bytes, split_packed
 from nasbnn_det.supernet import recalibrate_bn
 
 OURS = 'configs/detection/rtmdet/rtmdet_nasbnn-57m_8xb16-100e_coco-320.py'
@@ -42,6 +42,8 @@ RIVALS = {
 }
 #: Channels and sizes of 3 x 3 layers that binary engines are compared on.
 LAYERS = ((64, 80), (128, 40), (256, 20), (512, 10))
+#: Seconds until all threads of the run before sleep.
+_PAUSE = 0.1
 Run = Callable[[], object]
 
 
@@ -74,22 +76,23 @@ def stock_config(path: str) -> Path:
     return Path(mmdet.__file__).parent / '.mim' / 'configs' / path
 
 
-def our_detector(args: argparse.Namespace, folder: Path) -> Tuple[PackedDetector, int]:
+def our_detector(args: argparse.Namespace) -> Tuple[PackedDetector, int]:
     """The packed detector, so many of whose scores are above its threshold, and its binary multiply-accumulates."""
     model = build(OURS)
     binary = total(count_model_ops(model, (args.size, args.size))).bops
     packed = pack(model)
     network = describe_network(packed)
     image = torch.randn(3, args.size, args.size, generator=torch.Generator().manual_seed(0)).numpy()
-    file = folder / 'ours.safetensors'
+    chains, _ = split_packed(packed)
+    classes = [str(i) for i in range(network['num_classes'])]
 
-    def write(threshold: float) -> PackedDetector:
-        save_packed(file, PackedFile(*split_packed(packed), info=dict(network=dict(network, score_thr=threshold))))
-        return PackedDetector(file, threads=args.threads)
+    def with_threshold(threshold: float) -> PackedDetector:
+        info = dict(network=dict(network, score_thr=threshold), classes=classes, preprocessing={})
+        return PackedDetector(packed_bytes(PackedFile(chains, {}, info)), threads=args.threads)
 
-    logits, _ = write(0.0).maps(image)
+    logits, _ = with_threshold(0.0).maps(image)
     scores = 1 / (1 + np.exp(-np.concatenate([level.ravel() for level in logits])))
-    return write(float(np.sort(scores)[-args.candidates - 1])), binary
+    return with_threshold(float(np.sort(scores)[-args.candidates - 1])), binary
 
 
 def other_runs(name: str, args: argparse.Namespace, folder: Path,
@@ -117,15 +120,21 @@ def precisions() -> List[str]:
     return ['f32', 'own', *(['int8'] if find_spec('nncf') else [])]
 
 
-def in_turn(runs: Dict[str, Run], rounds: int) -> Dict[str, float]:
-    """Median milliseconds of each function; one round runs them all, one after another."""
+def in_turn(runs: Dict[str, Run], rounds: int, calls: int = 1) -> Dict[str, float]:
+    """Median milliseconds of each function; one round runs them all, one after another.
+
+    Threads of the runtime before it may still be awake: each begins after a pause, and what counts is the mean of so many
+    calls behind the first.
+    """
     times: Dict[str, List[float]] = {name: [] for name in runs}
-    for i in range(rounds + 1):
+    for _ in range(rounds):
         for name, run in runs.items():
-            start = time.perf_counter()
+            time.sleep(_PAUSE)
             run()
-            if i:  # the first round warms up
-                times[name].append(1e3 * (time.perf_counter() - start))
+            start = time.perf_counter()
+            for _ in range(calls):
+                run()
+            times[name].append(1e3 * (time.perf_counter() - start) / calls)
     return {name: statistics.median(values) for name, values in times.items()}
 
 
@@ -161,14 +170,14 @@ def main() -> None:
     size = (args.size, args.size)
     failed: Dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
-        detector, binary = our_detector(args, Path(folder))
+        detector, binary = our_detector(args)
         runs: Dict[str, Run] = dict(ours=lambda: detector.detect_prepared(image[0], size))
         for name in args.rivals:
             more, lacking = other_runs(name, args, Path(folder), image)
             runs.update(more)
             failed.update(lacking)
         times = in_turn(runs, args.rounds)
-    layers = in_turn(layer_runs(args.threads), args.rounds)
+    layers = in_turn(layer_runs(args.threads), args.rounds, calls=20)
     limit = 1e3 * binary / peak(args.threads, 5)
     print(json.dumps(dict(
         limit_ratio=times['ours'] / limit,

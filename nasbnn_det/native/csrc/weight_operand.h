@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "parallel.h"
 #include "signs.h"
@@ -104,13 +105,21 @@ class WeightOperand {
     }
     const auto rounded = [&](int64_t o, int64_t r, int64_t t) -> uint32_t {
       if (o >= count || r >= inputs_) return 0;
-      return uint32_t(int32_t(std::nearbyint(weight[((first + o) * inputs_ + r) * taps_ + t] * factors[o])));
+      return round_to_bits(weight[((first + o) * inputs_ + r) * taps_ + t] * factors[o]);
     };
     int32_t* to = pairs_of(group, word);
     for (int64_t t = 0; t < taps_; ++t)
       for (int64_t i = 0; i < rows_; i += each)
         for (int64_t o = 0; o < count; o += 2)
           for (int64_t r = i; r < i + each; ++r) *to++ = int32_t((rounded(o, r, t) & 0xffff) | rounded(o + 1, r, t) << 16);
+  }
+
+  // A number between -2^15 and 2^15 as an integer of 16 bits, below others; quicker than a rounding function.
+  static uint32_t round_to_bits(float x) {
+    x += 12582912.f;  // 1.5 * 2^23: the last bit of the sum is worth 1
+    uint32_t bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    return bits;
   }
 
   const TrainingIsa& isa_;
