@@ -41,17 +41,26 @@ def plain_config_text():
         yield
 
 
-@pytest.fixture(autouse=True)
-def own_default_scope():
-    """MMEngine keeps the last default scope for the process; a test's own ends with it, so that none depends on another."""
-    def scopes():
-        registry = sys.modules.get('mmengine.registry')
-        return registry.DefaultScope._instance_dict if registry else {}
+def default_scopes():
+    """MMEngine's, of which the last one counts, for the whole process."""
+    registry = sys.modules.get('mmengine.registry')
+    return registry.DefaultScope._instance_dict if registry else {}
 
-    before = dict(scopes())
+
+@pytest.fixture(scope='module', autouse=True)
+def no_default_scope_is_left_by_a_module():
+    """What the fixtures of a module set ends with it: no test depends on those before it."""
     yield
-    scopes().clear()
-    scopes().update(before)
+    default_scopes().clear()
+
+
+@pytest.fixture(autouse=True)
+def no_default_scope_is_left_by_a_test():
+    """What a test sets ends with it."""
+    before = dict(default_scopes())
+    yield
+    default_scopes().clear()
+    default_scopes().update(before)
 
 
 @pytest.fixture(scope='session')

@@ -41,6 +41,8 @@ from nasbnn_det.supernet import recalibrate_bn
 
 CONFIG = 'configs/detection/rtmdet/rtmdet_nasbnn-57m_8xb16-100e_coco-320.py'
 CANDIDATES = 300
+#: Seconds until all threads of another runtime sleep.
+PAUSE = 0.1
 
 
 def parse_args() -> argparse.Namespace:
@@ -94,15 +96,32 @@ def on_threads(count: int, run: Callable[[], object]) -> Callable[[], object]:
     return wrapped
 
 
-def in_turn(runs: Dict[str, Callable[[], object]], rounds: int) -> Dict[str, float]:
-    """Median seconds of each function; one round runs them all, one after another."""
+def in_turn(runs: Dict[str, Callable[[], object]],
+            rounds: int,
+            clock: Callable[[], float] = time.perf_counter,
+            calls: int = 1,
+            pause: float = 0.0) -> Dict[str, float]:
+    """Median seconds of a call of each function; one round runs them all, one after another.
+
+    Args:
+        runs (dict[str, Callable]): The functions.
+        rounds (int): How often.
+        clock (Callable): What is read. Defaults to time that passes.
+        calls (int): So many in a row, of which the mean is taken. Defaults to 1.
+        pause (float): Seconds before each function, and a call of it that does not count: for runtimes with threads of their
+            own, which stay awake for a while. Defaults to 0.
+    """
     times: Dict[str, List[float]] = {name: [] for name in runs}
     for i in range(rounds + 1):
         for name, run in runs.items():
-            start = time.perf_counter()
-            run()
+            if pause:
+                time.sleep(pause)
+                run()
+            start = clock()
+            for _ in range(calls):
+                run()
             if i:  # the first round warms up
-                times[name].append(time.perf_counter() - start)
+                times[name].append((clock() - start) / calls)
     return {name: statistics.median(values) for name, values in times.items()}
 
 
@@ -269,7 +288,7 @@ def main() -> None:
     with threads(args.threads):
         times = in_turn(runs, args.rounds)
         detector, ssdlite = detector_pair(model, image, args.threads)
-        times.update(in_turn(dict(detector=detector, ssdlite=ssdlite), args.rounds))
+        times.update(in_turn(dict(detector=detector, ssdlite=ssdlite), args.rounds, pause=PAUSE))
         times.update(decoding(model, image, args.rounds))
         times.update(in_turn(onnx_runs(backbone, image, args.threads), args.rounds))
         if 'avx2' in available_isas():

@@ -9,7 +9,6 @@ alone. A runtime that can't take a network says why in place of its time; one th
 """
 import argparse
 import json
-import statistics
 import tempfile
 import time
 from importlib.util import find_spec
@@ -18,6 +17,7 @@ from typing import Any, Callable, Dict, List, Tuple, Union
 
 import numpy as np
 import torch
+from benchmark_packed import PAUSE, in_turn, lone_layer
 from torch import nn
 
 from nasbnn_det.cli import run_tool
@@ -42,8 +42,6 @@ RIVALS = {
 }
 #: Channels and sizes of 3 x 3 layers that binary engines are compared on.
 LAYERS = ((64, 80), (128, 40), (256, 20), (512, 10))
-#: Seconds until all threads of the run before sleep.
-_PAUSE = 0.1
 Run = Callable[[], object]
 
 
@@ -120,22 +118,9 @@ def precisions() -> List[str]:
     return ['f32', 'own', *(['int8'] if find_spec('nncf') else [])]
 
 
-def in_turn(runs: Dict[str, Run], rounds: int, calls: int = 1) -> Dict[str, float]:
-    """Median milliseconds of each function; one round runs them all, one after another.
-
-    Threads of the runtime before it may still be awake: each begins after a pause, and what counts is the mean of so many
-    calls behind the first.
-    """
-    times: Dict[str, List[float]] = {name: [] for name in runs}
-    for _ in range(rounds):
-        for name, run in runs.items():
-            time.sleep(_PAUSE)
-            run()
-            start = time.perf_counter()
-            for _ in range(calls):
-                run()
-            times[name].append(1e3 * (time.perf_counter() - start) / calls)
-    return {name: statistics.median(values) for name, values in times.items()}
+def milliseconds(runs: Dict[str, Run], rounds: int, calls: int = 1) -> Dict[str, float]:
+    """Medians, in turn; each runtime begins when the threads of the one before it sleep."""
+    return {name: 1e3 * seconds for name, seconds in in_turn(runs, rounds, calls=calls, pause=PAUSE).items()}
 
 
 def layer_runs(threads: int) -> Dict[str, Run]:
@@ -143,7 +128,6 @@ def layer_runs(threads: int) -> Dict[str, Run]:
     runs: Dict[str, Run] = {}
     if find_spec('openvino') is None:
         return runs
-    from benchmark_packed import lone_layer
     for channels, size in LAYERS:
         layer, x = lone_layer(channels, size)
         chain = PackedChain([layer])
@@ -176,8 +160,8 @@ def main() -> None:
             more, lacking = other_runs(name, args, Path(folder), image)
             runs.update(more)
             failed.update(lacking)
-        times = in_turn(runs, args.rounds)
-    layers = in_turn(layer_runs(args.threads), args.rounds, calls=20)
+        times = milliseconds(runs, args.rounds)
+    layers = milliseconds(layer_runs(args.threads), args.rounds, calls=20)
     limit = 1e3 * binary / peak(args.threads, 5)
     print(json.dumps(dict(
         limit_ratio=times['ours'] / limit,
