@@ -9,7 +9,7 @@ import os
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -67,11 +67,11 @@ def export_onnx(model: nn.Module,
     if missing:
         raise ValueError(f"exporting needs the package{'s' if len(missing) > 1 else ''} {' and '.join(missing)}; "
                          "'pip install nasbnn_det[deploy]' brings them")
-    network = _Flat(plain_form(model))
+    network = FlatNetwork(plain_form(model))
     inputs = [torch.randn(shape, generator=torch.Generator().manual_seed(i)) for i, shape in enumerate(shapes)]
     with replacing(path) as part:
         _trace(network, inputs[0], part)
-        _finish(part, meta or {})
+        finish_file(part, meta or {})
         checks = [_check(model, network, part, x) for x in inputs] if check else []
         wrong = next((found for found in checks if not found.median < 1e-3), None)
         if wrong:
@@ -89,14 +89,16 @@ def plain_form(model: nn.Module) -> nn.Module:
     Returns:
         nn.Module: The copy; modules shared in the network are shared in it.
     """
-    replaced = {}
+    return copy_with(model, {(BinaryConv2d, QuantConv2d): _FoldedConv, (RSign, ): _Sign, (RPReLU, ): PlainRPReLU})
+
+
+def copy_with(model: nn.Module, forms: Dict[Tuple[type, ...], Callable[[Any], nn.Module]]) -> nn.Module:
+    """A copy for inference in which modules of some types have other forms; what the network shares is shared in it."""
+    replaced: Dict[int, nn.Module] = {}
     for module in model.modules():
-        if isinstance(module, (BinaryConv2d, QuantConv2d)):
-            replaced[id(module)] = _FoldedConv(module)
-        elif isinstance(module, RSign):
-            replaced[id(module)] = _Sign(module)
-        elif isinstance(module, RPReLU):
-            replaced[id(module)] = _PlainRPReLU(module)
+        form = next((form for types, form in forms.items() if isinstance(module, types)), None)
+        if form:
+            replaced[id(module)] = form(module)
     return copy.deepcopy(model, replaced).eval().requires_grad_(False)
 
 
@@ -111,7 +113,7 @@ class _Sign(nn.Module):
         return torch.where(x + self.bias >= 0, 1.0, -1.0)
 
 
-class _PlainRPReLU(nn.Module):
+class PlainRPReLU(nn.Module):
     """RPReLU without its own backward pass."""
 
     def __init__(self, act: RPReLU) -> None:
@@ -141,7 +143,7 @@ class _FoldedConv(nn.Conv2d):
         return super().forward(self.sign(x))
 
 
-class _Flat(nn.Module):
+class FlatNetwork(nn.Module):
     """Gives a network's outputs as a flat tuple; ``names`` are known after the first call.
 
     A dense head gives a tuple of branches, each a list of levels: ``cls_0``, ``cls_1``, ..., ``bbox_0``, ... A third
@@ -154,12 +156,12 @@ class _Flat(nn.Module):
         self.names: List[str] = []
 
     def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
-        named = _named_outputs(self.network(x))
+        named = named_outputs(self.network(x))
         self.names = [name for name, _ in named]
         return tuple(tensor for _, tensor in named)
 
 
-def _named_outputs(outputs: Any) -> List[Tuple[str, Tensor]]:
+def named_outputs(outputs: Any) -> List[Tuple[str, Tensor]]:
     if isinstance(outputs, Tensor):
         return [('output', outputs)]
     branches = ('cls', 'bbox', 'extra')
@@ -171,7 +173,7 @@ def _named_outputs(outputs: Any) -> List[Tuple[str, Tensor]]:
     return [(f'{name}_{i}', level) for name, branch in zip(branches, outputs) for i, level in enumerate(branch)]
 
 
-def _trace(network: _Flat, x: Tensor, path: Path) -> None:
+def _trace(network: FlatNetwork, x: Tensor, path: Path) -> None:
     outputs = network(x)
     axes = {name: {0: 'batch', 2: f'{name}_height', 3: f'{name}_width'} if y.dim() == 4 else {0: 'batch'}
             for name, y in zip(network.names, outputs)}
@@ -186,7 +188,7 @@ def _trace(network: _Flat, x: Tensor, path: Path) -> None:
                           dynamic_axes=dict(images={0: 'batch', 2: 'height', 3: 'width'}, **axes))
 
 
-def _finish(path: Path, meta: Dict[str, Any], allowed: Tuple[str, ...] = ()) -> None:
+def finish_file(path: Path, meta: Dict[str, Any], allowed: Tuple[str, ...] = ()) -> None:
     """Adds the metadata, and checks the file against the standard."""
     import onnx
     model = onnx.load(str(path))
@@ -200,7 +202,7 @@ def _finish(path: Path, meta: Dict[str, Any], allowed: Tuple[str, ...] = ()) -> 
     onnx.save(model, str(path))
 
 
-def _check(model: nn.Module, network: _Flat, path: Path, x: Tensor) -> OnnxCheck:
+def _check(model: nn.Module, network: FlatNetwork, path: Path, x: Tensor) -> OnnxCheck:
     import onnxruntime
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
@@ -208,7 +210,7 @@ def _check(model: nn.Module, network: _Flat, path: Path, x: Tensor) -> OnnxCheck
     results = session.run(network.names, {'images': x.numpy()})
     training = model.training
     with torch.no_grad():
-        wanted = [y.numpy() for _, y in _named_outputs(model.eval()(x))]
+        wanted = [y.numpy() for _, y in named_outputs(model.eval()(x))]
     model.train(training)
     if any(a.shape != b.shape for a, b in zip(results, wanted)):
         raise ValueError(f'onnxruntime gives other shapes than PyTorch for an input of {tuple(x.shape)}')

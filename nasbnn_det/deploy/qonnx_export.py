@@ -1,6 +1,5 @@
 """Networks as QONNX (arXiv 2206.07527): ONNX whose signs and 8-bit weights are nodes ``BipolarQuant`` and ``Quant``, which
 compilers for FPGAs read. Checked by executing the file with the qonnx package against PyTorch."""
-import copy
 import os
 import warnings
 from importlib.util import find_spec
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from ..binary import BinaryConv2d, QuantConv2d, RPReLU
 from ..binary.quant import quantization_levels
 from ..files import replacing
-from .onnx_export import _finish, _Flat, _named_outputs, _PlainRPReLU
+from .onnx_export import FlatNetwork, PlainRPReLU, copy_with, finish_file, named_outputs
 
 #: Of the nodes that ONNX itself does not have.
 DOMAIN = 'qonnx.custom_op.general'
@@ -65,11 +64,11 @@ def export_qonnx(model: nn.Module,
     """
     if find_spec('qonnx') is None:
         raise ValueError("exporting needs the package qonnx; 'pip install nasbnn_det[deploy]' brings it")
-    network = _Flat(qonnx_form(model))
+    network = FlatNetwork(qonnx_form(model))
     inputs = [torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(i)) for i in range(max(images, 1))]
     with replacing(path) as part:
         _trace(network, inputs[0], part)
-        _finish(part, meta or {}, (DOMAIN, ))
+        finish_file(part, meta or {}, (DOMAIN, ))
         _infer(part)
         check = _check(model, network.names, part, inputs[:images])
         if 2 * check.agreeing < images:
@@ -87,15 +86,7 @@ def qonnx_form(model: nn.Module) -> nn.Module:
     Returns:
         nn.Module: The copy; modules shared in the network are shared in it.
     """
-    replaced: Dict[int, nn.Module] = {}
-    for module in model.modules():
-        if isinstance(module, BinaryConv2d):
-            replaced[id(module)] = _BipolarConv(module)
-        elif isinstance(module, QuantConv2d):
-            replaced[id(module)] = _EightBitConv(module)
-        elif isinstance(module, RPReLU):
-            replaced[id(module)] = _PlainRPReLU(module)
-    return copy.deepcopy(model, replaced).eval().requires_grad_(False)
+    return copy_with(model, {(BinaryConv2d, ): _BipolarConv, (QuantConv2d, ): _EightBitConv, (RPReLU, ): PlainRPReLU})
 
 
 class _BipolarQuant(torch.autograd.Function):
@@ -164,7 +155,7 @@ class _EightBitConv(_Conv):
         return self._conv_forward(x, _Quant.apply(self.weight, self.step, self.zero, self.bits), self.bias)
 
 
-def _trace(network: _Flat, x: Tensor, path: Path) -> None:
+def _trace(network: FlatNetwork, x: Tensor, path: Path) -> None:
     with warnings.catch_warnings(), torch.no_grad():
         for kind in (torch.jit.TracerWarning, DeprecationWarning, FutureWarning, UserWarning):
             # Sizes become constants, which is wanted here, and the exporter infers no shapes behind nodes it doesn't know.
@@ -195,7 +186,7 @@ def _check(model: nn.Module, names: List[str], path: Path, inputs: List[Tensor])
     training, differences = model.training, []
     for x in inputs:
         found = execute_onnx(written, {'images': x.numpy()})
-        wanted = dict((name, y.numpy()) for name, y in _named_outputs(model.eval()(x)))
+        wanted = dict((name, y.numpy()) for name, y in named_outputs(model.eval()(x)))
         if any(found[name].shape != wanted[name].shape for name in names):
             raise ValueError(f'qonnx gives other shapes than PyTorch for an input of {tuple(x.shape)}')
         differences.append(max(_relative_difference(found[name], wanted[name]) for name in names))

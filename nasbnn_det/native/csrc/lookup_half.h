@@ -14,7 +14,7 @@ namespace {
 // Rounds a number between -2^15 and 2^15 to the lower half of a word; the upper half is not zero.
 template <class Ints, class Floats>
 NB_INLINE Ints round_to_half(Floats x) {
-  return Ints(x + 12582912.f);  // 1.5 * 2^23: the last bit of the sum is worth 1
+  return Ints(x + kRounder);
 }
 
 // A word of two halves.
@@ -53,7 +53,7 @@ struct LookupHalf {
           const Floats f = get(column + i * stride);
           most += f < 0 ? -f : f;
         }
-        factor[half] = most < 1e-30f ? Floats{} : kMost / most;
+        factor[half] = most < kNothing ? Floats{} : kMost / most;
         put(units + half * kWords + v, most / kMost);  // no number stays one
       }
       float* table = tables + v;

@@ -53,7 +53,7 @@ struct ProductsHalf {
       f = f < 0 ? -f : f;
       most = f > most ? f : most;
     }
-    const Floats factor = most < 1e-30f ? Floats{} : kMost / most, unit = most / (kMost * kHalfWeight) + wrong;
+    const Floats factor = most < kNothing ? Floats{} : kMost / most, unit = most / (kMost * kHalfWeight) + wrong;
     std::memcpy(worth, &unit, sizeof unit);
     for (int k = 0; k < count; k += 2, packed += kColumns) {
       const Floats first = load<Floats>(values + k * stride) * units[k] * factor;

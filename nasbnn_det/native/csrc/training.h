@@ -13,6 +13,9 @@ constexpr int kHalfColumns = 32;  // likewise of 16 bits
 constexpr int kWord = 64;     // signs of an index
 constexpr int kTables = kWord / 4 * 16 * kColumns + kHalfColumns;  // floats of the tables of an index, of either
 constexpr int kHalfWeight = 2047;  // the largest weight of 16 bits, in its own units
+// Added to a float between -2^15 and 2^15, leaves its nearest integer in the lower 16 bits: 1.5 * 2^23, whose last bit is worth 1.
+constexpr float kRounder = 12582912.f;
+constexpr float kNothing = 1e-30f;  // columns of smaller numbers are zeros in 16 bits
 
 extern "C" {
 

@@ -116,7 +116,7 @@ class WeightOperand {
 
   // A number between -2^15 and 2^15 as an integer of 16 bits, below others; quicker than a rounding function.
   static uint32_t round_to_bits(float x) {
-    x += 12582912.f;  // 1.5 * 2^23: the last bit of the sum is worth 1
+    x += kRounder;
     uint32_t bits;
     std::memcpy(&bits, &x, sizeof bits);
     return bits;
