@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..arch import Arch
+from .slicing import gradients_added_to_parts
 from .supernet import Supernet
 
 
@@ -29,7 +30,8 @@ def bi_teacher_passes(supernet: Callable[..., Tensor], images: Tensor, labels: T
 
     The first pass is the teacher: the biggest network with real weights against the labels. Then the
     students, binary, against the teacher's detached logits; NAS-BNN takes the smallest network and two
-    random ones.
+    random ones. The passes' gradients add up in the parameters' ``grad``; ``torch.autograd.grad`` is not given those of sliced
+    weights.
 
     Args:
         supernet (Callable): ``supernet(images, arch, real_weights)`` gives logits.
@@ -44,12 +46,17 @@ def bi_teacher_passes(supernet: Callable[..., Tensor], images: Tensor, labels: T
     Yields:
         tuple[str, Tensor]: Name of the pass and its scalar loss.
     """
-    logits = supernet(images, teacher, real_teacher)
+    logits = _forward(supernet, images, teacher, real_teacher)
     yield 'teacher', F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
     target = logits.detach()
     del logits
     for name, arch in students:
-        yield name, soft_cross_entropy(supernet(images, arch, False), target)
+        yield name, soft_cross_entropy(_forward(supernet, images, arch, False), target)
+
+
+@gradients_added_to_parts()
+def _forward(supernet: Callable[..., Tensor], images: Tensor, arch: Arch, real_weights: bool) -> Tensor:
+    return supernet(images, arch, real_weights)
 
 
 def decayed_parameters(supernet: Supernet) -> Dict[str, torch.nn.Parameter]:

@@ -17,7 +17,7 @@ from ..binary.quant import QuantConv2d, quantize_weight
 from ..binary.shortcut import shortcut
 from ..native.training import Geometry
 from .norm import SlicedBatchNorm2d
-from .slicing import shrink_kernel, slice_channels, slice_groups
+from .slicing import shrink_kernel, slice_weight
 
 
 class SlicedBinaryConv2d(nn.Module):
@@ -58,8 +58,7 @@ class SlicedBinaryConv2d(nn.Module):
             Tensor: Shape (out_channels, in_channels / groups, kernel, kernel).
         """
         with torch.autocast(self.weight.device.type, enabled=False):  # signs and statistics follow from it
-            weight = slice_channels(self.weight, out_channels, in_channels)
-            return slice_groups(shrink_kernel(weight, kernel, self.shrink), in_channels, groups)
+            return shrink_kernel(slice_weight(self.weight, out_channels, in_channels, groups), kernel, self.shrink)
 
     def matrix_for(self, kernel: int) -> Optional[Tensor]:
         """The learned matrix, which is that of the largest kernel, or None."""

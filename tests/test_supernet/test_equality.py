@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from random_spaces import archs
 from shaken import shake
+from torch import nn
 
 from nasbnn_det.arch import SPACES, Arch, SearchSpace
 from nasbnn_det.binary import get_binarization
 from nasbnn_det.binary.weight import standardize_weight, transform_kernel
 from nasbnn_det.supernet import Subnet, Supernet, extract_subnet
-from nasbnn_det.supernet.slicing import slice_groups
+from nasbnn_det.supernet.slicing import gradients_added_to_parts, slice_weight
 
 _CLOSE = dict(rtol=1e-5, atol=1e-5)
 _SIZES = st.tuples(st.integers(9, 23), st.integers(9, 23))
@@ -92,16 +93,37 @@ def test_real_weights_skip_binarisation_only(arch, seed):
 
 
 @given(st.sampled_from((1, 2, 3, 4)), st.sampled_from((1, 2, 4)), st.sampled_from((1, 2, 3)), st.integers(1, 3))
-def test_slice_groups_against_a_loop(fewest, factor, out_factor, width):
+def test_slice_weight_against_a_loop(fewest, factor, out_factor, width):
     groups = fewest * factor
     channels, rows = groups * width, groups * out_factor
     weight = torch.arange(rows * (channels // fewest)).view(rows, -1, 1, 1).float()
-    out = slice_groups(weight, channels, groups)
+    out = slice_weight(weight, rows, channels, groups)
     columns = channels // groups
     ranges = weight.shape[1] // columns
     for row in range(rows):
         begin = row // (rows // groups) % ranges * columns
         assert torch.equal(out[row], weight[row, begin:begin + columns])
+
+
+@pytest.mark.parametrize('first', ['whole', 'part'])
+def test_gradients_added_to_parts_are_those_of_autograd(first):
+    weight = nn.Parameter(torch.rand(12, 6, 3, 3))
+    cuts = [(12, 12, 2), (8, 8, 4), (6, 12, 6), (4, 6, 2)] if first == 'whole' else [(8, 8, 4), (12, 12, 2), (12, 12, 12)]
+    factors = [torch.rand(out, channels // groups, 3, 3) for out, channels, groups in cuts]
+
+    def gradient():
+        weight.grad = None
+        for cut, factor in zip(cuts, factors):
+            (slice_weight(weight, *cut) * factor).sum().backward()
+        return weight.grad
+
+    expected = gradient()
+    with gradients_added_to_parts():
+        assert torch.equal(gradient(), expected)
+        seen = []
+        handle = weight.register_hook(seen.append)  # hooks still see every gradient, of the full size
+        assert torch.equal(gradient(), expected) and [grad.shape for grad in seen] == [weight.shape] * len(cuts)
+        handle.remove()
 
 
 def test_kernels_shrink_two_pixels_at_a_time():
