@@ -14,7 +14,7 @@ from nasbnn_det.deploy.c99.constants import c_float, pack_bits
 from nasbnn_det.deploy.c99.export import c_string
 from nasbnn_det.deploy.c99.networks import read_network
 from nasbnn_det.runtime import PackedDetector, PackedFile, load_packed, save_packed
-from nasbnn_det.runtime.classifier import PackedClassifier
+from nasbnn_det.runtime.torch_classifier import TorchClassifier
 
 EMULATED = [name for name, target in TARGETS.items() if target.machine]
 needs_cc = pytest.mark.skipif(bool(TARGETS['host'].missing()), reason='there is no C compiler cc')
@@ -186,7 +186,7 @@ def test_a_packed_classifier_stands_by_itself(tmp_path):
     images = torch.randn(2, 3, 48, 48)
     with torch.no_grad():
         want = model(images, mode='tensor')
-    found = PackedClassifier.from_file(packed)(images)
+    found = TorchClassifier.from_file(packed)(images)
     assert (found - want).abs().max() < 1e-4
-    with pytest.raises(ValueError, match='describes no detector: its network is {"kind": "classifier"'):
+    with pytest.raises(ValueError, match='is of a classifier, a detector is wanted'):
         PackedDetector(tmp_path / 'c.safetensors')

@@ -17,7 +17,8 @@ from test_file import mutated, resized
 from nasbnn_det.native import load_library
 from nasbnn_det.native.build import INCLUDE_DIR
 from nasbnn_det.runtime import PackedDetector, free_workspaces
-from nasbnn_det.runtime.native_detector import NativeDetector, Prepared
+from nasbnn_det.runtime.native_detector import NativeDetector
+from nasbnn_det.runtime.native_network import Prepared
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'tests' / 'csrc'))
