@@ -96,7 +96,12 @@ def _classifier(packed: PackedFile, graph: Graph) -> Network:
 
 def _rtmdet(packed: PackedFile, graph: Graph) -> Network:
     runtime = PackedDetector(packed_bytes(packed))  # refuses settings that contradict the chains
-    settings = Decoding(**{key: value for key, value in packed.info['network'].items() if key != 'kind'})
+    network = packed.info['network']
+    levels, neck = len(network['strides']), network.get('neck', 'pafpn')
+    towers = {f'bbox_head.{branch}_towers.{i}' for branch in ('cls', 'reg') for i in range(levels)}
+    if neck != 'pafpn' or len(packed.chains['backbone'].outputs) != levels or not towers <= set(packed.chains):
+        raise ValueError('C code is written of RTMDet with towers on a BinaryPAFPN of as many levels as its backbone gives')
+    settings = Decoding(**{key: value for key, value in network.items() if key not in ('kind', 'neck')})
     if not 0 <= settings.iou_threshold <= 1:
         raise ValueError(f'iou_threshold is {settings.iou_threshold}; allowed are 0 to 1')
 
