@@ -139,7 +139,8 @@ def test_bad_input_ends_in_one_sentence(classifier, detector, tmp_path):
         with pytest.raises(ValueError, match=message):
             export_c(path, tmp_path)
     packed = load_packed(detector)
-    kept = {name: chain for name, chain in packed.chains.items() if not name.startswith(('neck.top', 'neck.down', 'neck.bot'))}
+    parts = ('neck.top', 'neck.down', 'neck.bottom')
+    kept = {name: chain for name, chain in packed.chains.items() if not name.startswith(parts)}
     kept.update({f'neck.outputs.{i}': packed.chains['neck.top_down.0'] for i in range(3)})
     packed.info['network']['neck'] = 'fpn'
     save_packed(path, PackedFile(kept, packed.state, packed.info))

@@ -1,5 +1,6 @@
 """The packed detector from many threads, in forked and spawned processes, from C, and on files of strangers."""
 import copy
+import json
 import multiprocessing
 import os
 import pickle
@@ -165,6 +166,52 @@ def fuzz(file, seed, count):
 def test_mutated_files_are_refused_or_run(any_file):
     refused, ran = fuzz(any_file, 0, 1000)
     assert refused > 100 and ran > 100
+
+
+VALUES = [0, 1, -1, 3, 2**31, 2**70, 0.5, -0.5, 1e308, True, None, '', 'fpn', [], [1], [[3]], [[[1, 2, 3, 4]]] * 3, {}, {'a': 1}]
+
+
+def places(value, path=()):
+    """Paths of everything inside a JSON value."""
+    for key, part in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield (*path, key)
+        yield from places(part, (*path, key))
+
+
+def redescribed(rng, data):
+    """A file whose description of the network has another value, one less or one more."""
+    length = int.from_bytes(data[:8], 'little')
+    outer = json.loads(data[8:8 + length])
+    header = json.loads(outer['__metadata__']['nasbnn_det'])
+    found = list(places(header['network']))
+    *path, key = found[rng.integers(len(found))]
+    owner = header['network']
+    for step in path:
+        owner = owner[step]
+    choice = rng.integers(4)
+    if choice == 0:
+        del owner[key]
+    elif choice == 1 and isinstance(owner, list):
+        owner.insert(key, owner[key])
+    else:
+        owner[key] = VALUES[rng.integers(len(VALUES))]
+    outer['__metadata__']['nasbnn_det'] = json.dumps(header)
+    text = json.dumps(outer).encode()
+    return len(text).to_bytes(8, 'little') + text + data[8 + length:]
+
+
+def test_descriptions_with_other_values_are_refused_or_run(any_file):
+    rng, data, planes, refused = np.random.default_rng(0), any_file.read_bytes(), np.ones((3, 40, 40), np.float32), 0
+    for _ in range(400):
+        try:
+            detector = NativeDetector(redescribed(rng, data), 1, check_sum=False)
+        except ValueError as error:
+            assert 'describes no detector: ' in str(error), error
+            refused += 1
+            continue
+        found = detector.detect_prepared(Prepared(planes, (40, 40), (1.0, 1.0)), 0.0)
+        assert (found.labels < len(detector.classes)).all() and np.isfinite(found.scores).all()
+    assert 100 < refused < 400
 
 
 @pytest.mark.slow

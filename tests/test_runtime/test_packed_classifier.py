@@ -1,4 +1,5 @@
 """Packed classifiers and backbones by the library alone, against PyTorch on the same chains."""
+import ctypes
 import pickle
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from nasbnn_det.runtime import (
     save_packed,
 )
 from nasbnn_det.runtime.file import packed_bytes
+from nasbnn_det.runtime.native_network import CGeometry, check, library
 from nasbnn_det.runtime.packer import pack_layers
 from nasbnn_det.runtime.torch_classifier import TorchClassifier
 from nasbnn_det.supernet import Subnet, recalibrate_bn
@@ -142,6 +144,27 @@ def test_files_that_describe_no_classifier_are_refused(file, change, message):
     change(packed)
     with pytest.raises(ValueError, match=f'describes no classifier: .*{message}'):
         PackedClassifier(packed_bytes(packed))
+
+
+def test_a_call_for_another_kind_is_refused_in_a_sentence(file, tmp_path):
+    small_network.write(tmp_path / 'd.safetensors')
+    networks = [PackedClassifier(file), PackedBackbone(file), PackedDetector(tmp_path / 'd.safetensors')]
+    classifier, backbone, detector = (network._native._handle for network in networks)
+    planes, out = np.zeros((3, 32, 32), np.float32), np.zeros(1000, np.float32)
+    lib, geometry = library(), CGeometry(32, 32, 32, 32, 1, 1)
+    for handle in (classifier, backbone):
+        count = lib.nasbnn_det_detect_prepared(handle, planes.ctypes.data, ctypes.byref(geometry), 0, out.ctypes.data, 1)
+        with pytest.raises(ValueError, match='this network is no detector and gives no boxes'):
+            check(-count)
+    for handle in (backbone, detector):
+        with pytest.raises(ValueError, match='this network is no classifier and gives no logits'):
+            check(lib.nasbnn_det_classify_prepared(handle, planes.ctypes.data, 32, 32, out.ctypes.data, None))
+    for handle in (classifier, detector):
+        with pytest.raises(ValueError, match='this network is no backbone and gives no maps'):
+            check(lib.nasbnn_det_maps(handle, planes.ctypes.data, 32, 32, None))
+        assert lib.nasbnn_det_num_maps(handle) == 0
+    with pytest.raises(ValueError, match='a prepared input needs 1 to .* pixels; this one is 0 x 32'):
+        check(lib.nasbnn_det_maps(backbone, planes.ctypes.data, 32, 0, None))
 
 
 def test_prepared_images_of_another_form_are_named(file):
