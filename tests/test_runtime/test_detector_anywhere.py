@@ -168,7 +168,8 @@ def test_mutated_files_are_refused_or_run(any_file):
     assert refused > 100 and ran > 100
 
 
-VALUES = [0, 1, -1, 3, 2**31, 2**70, 0.5, -0.5, 1e308, True, None, '', 'fpn', [], [1], [[3]], [[[1, 2, 3, 4]]] * 3, {}, {'a': 1}]
+VALUES = [0, 1, -1, 3, 2**31, 2**70, 0.5, -0.5, 1e308, True, None, '', 'fpn', [], [1], [[3]], [[[1, 2, 3, 4]]] * 3, {},
+          {'a': 1}]
 
 
 def places(value, path=()):
@@ -201,7 +202,8 @@ def redescribed(rng, data):
 
 
 def test_descriptions_with_other_values_are_refused_or_run(any_file):
-    rng, data, planes, refused = np.random.default_rng(0), any_file.read_bytes(), np.ones((3, 40, 40), np.float32), 0
+    rng, data, refused = np.random.default_rng(0), any_file.read_bytes(), 0
+    planes = np.ones((3, 40, 40), np.float32)
     for _ in range(400):
         try:
             detector = NativeDetector(redescribed(rng, data), 1, check_sum=False)
