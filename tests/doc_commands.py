@@ -88,7 +88,7 @@ def words(line: Line, folder: Path = ROOT, replaced: Sequence[Tuple[str, str]] =
     mmdet = Path(importlib.util.find_spec('mmdet').origin).parent / '.mim'
     text = '\n'.join((*line.before, line.text)).replace('$(echo .venv/lib/python3.*/site-packages/mmdet/.mim)', str(mmdet))
     for name, value in replaced:
-        text = re.sub(rf'(?<![\w./]){re.escape(name)}(?![\w./])', lambda _: value, text)
+        text = re.sub(rf'(?<![\w./$]){re.escape(name)}(?![\w./=])', lambda _: value, text)
     if line.inline and '$PY' in text and 'PY=' not in text:
         text = f'PY=python\n{text}'
     # Names with a slash are never looked up by the handler.
