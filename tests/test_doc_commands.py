@@ -16,7 +16,11 @@ pytest.importorskip('mmdet')
 #: Words in capitals that stand for what a user puts there.
 PLACEHOLDER = re.compile(r'\[?[A-Z][A-Z_]*\]?$')
 #: Commands of others, of which their name is all that is known here; what a compiler made.
-OTHERS = {'tensorboard', './detect', './check', 'uv', 'pip', 'mim', 'make', 'cc', 'pre-commit'}
+OTHERS = {'tensorboard', './detect', './check', 'pre-commit'}
+#: Configs of all kinds: a setting that a page names within a sentence is one of theirs.
+KINDS = ['supernet/*_shapes-48.py', 'supernet/*_in1k-224.py', 'search/*_shapes-48.py',
+         'detection/rtmdet/rtmdet_nasbnn-tiny_*_shapes-128.py',
+         'detection/rtmdet/*-distilled*_shapes-128.py', 'nasb/nasb-search-r18-*_shapes-48.py', 'finetune/*_in1k-224.py']
 
 
 class Parsed(BaseException):
@@ -126,6 +130,21 @@ def check_settings(config, settings):
     assert not unknown, f'{config} has no {unknown}'
 
 
+def is_known_somewhere(setting):
+    """Whether a config of some kind has a setting."""
+    from mmengine.registry import DefaultScope, init_default_scope
+    for path in sorted(file for kind in KINDS for file in (ROOT / 'configs').glob(kind)):
+        cfg = read_config(str(path))
+        DefaultScope._instance_dict.clear()
+        init_default_scope(cfg.get('default_scope', 'mmengine'))
+        try:
+            if has_setting(cfg, setting):
+                return True
+        except (KeyError, TypeError, ValueError, IndexError):  # this config has something else there
+            pass
+    return False
+
+
 def check_make(words, inline):
     makefile = (ROOT / 'Makefile').read_text(encoding='utf-8')
     targets = re.findall(r'^([a-z-]+):.*## ', makefile, re.M)
@@ -171,8 +190,8 @@ def check_script(script, words, inline):
     check_python([f'tools/{usage[2]}', *passed], inline)
 
 
-CHECKS = {'python': check_python, 'make': check_make, 'pip': check_pip, 'mim': check_mim, 'cc': check_compiler,
-          'nasbnn-det': lambda words, inline: check_python(['-m', 'nasbnn_det', *words], inline)}
+CHECKS = {'python': check_python, 'make': check_make, 'pip': check_pip, 'uv': check_pip, 'mim': check_mim,
+          'cc': check_compiler, 'nasbnn-det': lambda words, inline: check_python(['-m', 'nasbnn_det', *words], inline)}
 
 
 def check(command, inline):
@@ -204,6 +223,19 @@ def problems(line):
 def test_the_commands_of_a_page_are_right(page):
     found = [problem for line in doc_commands.shell_lines(page) for problem in problems(line)]
     assert not found, '\n'.join(found)
+
+
+@pytest.mark.parametrize('page', doc_commands.PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_settings_that_a_page_names_are_there(page):
+    text = page.read_text(encoding='utf-8')
+    settings = {name for span in re.findall(r'`((?:--cfg-options )?[a-z_]+\.[\w.]+=[^`]+)`', text)
+                for name in re.findall(r'(?:^|\s)([a-z_]+(?:\.\w+)+)=', span)}
+    assert not [name for name in sorted(settings) if not is_known_somewhere(name)]
+
+
+def test_a_wrong_setting_is_found():
+    assert is_known_somewhere('train_cfg.max_epochs') and is_known_somewhere('model.backbone.frozen_stages')
+    assert not is_known_somewhere('train_cfg.epochs') and not is_known_somewhere('model.backbone.frozen')
 
 
 @pytest.mark.parametrize('text, words', [
