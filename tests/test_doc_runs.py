@@ -16,8 +16,9 @@ pytest.importorskip('mmdet')
 pytestmark = pytest.mark.slow
 
 #: Pages whose commands are run, one after the other in one folder.
-PAGES = ['docs/recipes.md', 'docs/mmdetection_users.md', 'README.md', 'docs/deployment.md', 'docs/detectors.md',
-         'docs/counting_ops.md', 'docs/nasb.md', 'docs/get_started.md', 'docs/troubleshooting.md', 'CONTRIBUTING.md']
+PAGES = ['docs/recipes.md', 'docs/mmdetection_users.md', 'docs/own_data.md', 'README.md', 'docs/deployment.md',
+         'docs/detectors.md', 'docs/counting_ops.md', 'docs/nasb.md', 'docs/get_started.md', 'docs/long_trainings.md',
+         'docs/troubleshooting.md', 'CONTRIBUTING.md']
 #: What is checked for its words only, by test_doc_commands.py, and why.
 NOT_RUN = [
     (r'^make ', 'installs, or runs tests and pipelines that have targets of their own'),
@@ -49,7 +50,10 @@ TWIN = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny-fp_1xb16-24e_shapes-128.py'
 MEANT = [
     ('docs/recipes.md', 'imagefolder|MINE', 'data/mine', 'data/shapes/cls'),
     ('docs/recipes.md', 'imagefolder', 'work_dirs/supernet', 'work_dirs/supernet_mine'),
-    ('docs/recipes.md', 'to_coco', 'data/mine', 'data/yolo'),
+    ('docs/own_data.md', 'to_coco', 'data/mine', 'data/yolo'),
+    ('README.md', '', 'data/mine', 'data/again'),
+    ('README.md', '', 'work_dirs/mine.py', 'work_dirs/again.py'),
+    ('README.md', '', 'work_dirs/mine/best_*.pth', 'work_dirs/again/best_*.pth'),
     ('docs/detectors.md', '', 'TWIN_CONFIG', TWIN),
     ('docs/detectors.md', '', 'CONFIG', TWIN.replace('-fp', '')),
     ('docs/detectors.md', '', 'epoch_60.pth', 'epoch_1.pth'),
@@ -73,6 +77,7 @@ def folder(tmp_path_factory, run_tool):
     made = run_tool('tools/dataset_converters/shapes_coco.py', '--out', root / 'data/mine', '--num-train', 8, '--num-val', 4,
                     '--image-size', 64, '--num-cls-train', 0, '--num-cls-val', 0)
     assert made.returncode == 0, made.stderr
+    shutil.copytree(root / 'data/mine', root / 'data/again')
     pictures = sorted((root / 'data/mine/val').glob('*.jpg'))
     shutil.copytree(root / 'data/mine/val', root / 'photographs')
     make_yolo(root / 'data/yolo', pictures)
@@ -127,6 +132,7 @@ def test_the_commands_run(folder, run_tool):
                 if reason_not_to_run(command):
                     continue
                 command = shortened(command)
+                shutil.rmtree(folder / 'pictures', ignore_errors=True)  # nothing there is replaced
                 print('+', *command, flush=True)
                 code, said = execute(command, folder, run_tool)
                 ran += 1
