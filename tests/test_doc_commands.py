@@ -92,7 +92,7 @@ def has_setting(cfg, dotted):
     for i, name in enumerate(parts):
         if isinstance(value, (list, tuple)):
             value = value[int(name)]
-        elif parts[i - 1] == 'init_cfg':
+        elif i and parts[i - 1] == 'init_cfg':
             return name in ('type', 'checkpoint', 'prefix')
         elif name in value:
             value = value[name]

@@ -98,10 +98,10 @@ def _in_order(parts: List[_Part]) -> List[_Part]:
 
 def _is_resumed(trained: List[_Row]) -> bool:
     """Whether the first row does not tell of the first steps."""
-    if not trained:
-        return False
+    if not trained or 'epoch' in trained[0]:
+        return bool(trained) and trained[0]['epoch'] > 1
     steps = [row['step'] for row in trained[:2]]
-    return trained[0].get('epoch', 1) > 1 or len(steps) == 2 and steps[0] > steps[1] - steps[0] > 0
+    return len(steps) == 2 and steps[0] > steps[1] - steps[0] > 0
 
 
 def _seconds(log: Path) -> float:
