@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from nasbnn_det.apis import start_from_twin
-from nasbnn_det.binary import BinaryConvModule
+from nasbnn_det.binary import BinaryConvModule, QuantConv2d
+from nasbnn_det.binary.quant import initial_step
 
 
 def network(binarization='standardized', width=8):
@@ -12,7 +13,8 @@ def network(binarization='standardized', width=8):
     bricks = [BinaryConvModule(8, width, 3, binarization=binarization),
               BinaryConvModule(width, 8, 1, binarization=binarization)]
     bricks.append(BinaryConvModule(width, 8, 1, conv=bricks[1].conv))  # shared, as by the levels of a head
-    return nn.Sequential(*bricks[:2], nn.Conv2d(8, width, 1), bricks[2], nn.Conv2d(8, 2, 1))
+    predictor = nn.Conv2d if binarization == 'float' else QuantConv2d  # as in a detector's head
+    return nn.Sequential(*bricks[:2], nn.Conv2d(8, width, 1), bricks[2], predictor(8, 2, 1), QuantConv2d(2, 2, 1))
 
 
 @pytest.fixture
@@ -42,6 +44,18 @@ def test_binary_network_has_the_twins_weights(twin):
     weight = net[0].conv.weight
     sign = (weight - weight.mean((1, 2, 3), keepdim=True)).sign()
     assert torch.equal(binary[0].conv.binary_weight().sign(), sign)
+
+
+def test_eight_bit_predictors_take_their_steps_from_the_twins_weights(twin):
+    net, path = twin
+    binary = network().train()
+    binary(torch.randn(2, 8, 6, 6))  # has steps of its own weights
+    binary.load_state_dict(start_from_twin(binary, path)[0], strict=True)
+    predictor, last = binary[4], binary[5]
+    assert not predictor.is_set() and torch.equal(predictor.weight, net[4].weight)
+    assert last.is_set() and torch.equal(last.step, net[5].step)  # eight bits in both
+    binary(torch.randn(2, 8, 6, 6))
+    assert torch.equal(predictor.step, initial_step(net[4].weight)) and predictor.is_set()
 
 
 def test_what_is_no_twin(twin, tmp_path):
