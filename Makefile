@@ -22,7 +22,7 @@ GROUPS_onedl := --group ops
 GROUPS_compiled := --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint types sanitize neon mcu soak clean distclean FORCE
+.PHONY: help install demo test test-slow docs lint types sanitize neon mcu soak clean distclean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,9 @@ test: install ## run the fast tests
 
 test-slow: install ## run all tests, the slow ones too
 	$(PYTEST) tests
+
+docs: install ## run the commands of README and docs on small made data
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -rA tests/test_doc_commands.py tests/test_doc_runs.py
 
 lint: install ## look for mistakes by ruff
 	$(VENV)/bin/ruff check .

@@ -1,7 +1,9 @@
-/* Finds objects in a picture by a packed detector, and prints them: class, score, corners in pixels.
+/* Finds objects in a picture by a packed detector, and prints them: class, score, corners in pixels. Of a packed classifier it
+   prints every class and its probability.
 
    cc -I nasbnn_det/native/include examples/detect.c libnasbnn_kernels.so -o detect
    ./detect detector.safetensors picture.ppm 0.3
+   ./detect classifier.safetensors picture.ppm
 
    The library comes of `python nasbnn_det/native/build.py .`; other formats become PPM by `convert picture.jpg picture.ppm`. */
 #include <stdio.h>
@@ -33,13 +35,41 @@ static uint8_t *read_ppm(const char *path, int *width, int *height) {
   return pixels;
 }
 
+/* Returns how many boxes there are, or the negative status. */
+static int print_boxes(const nasbnn_det *network, const uint8_t *pixels, int width, int height, float lowest) {
+  const int room = nasbnn_det_max_boxes(network);
+  nasbnn_det_box *boxes = malloc(sizeof *boxes * (size_t)room);
+  if (!boxes) return -NASBNN_DET_NO_MEMORY;
+  const int count = nasbnn_det_detect(network, pixels, width, height, 3 * (int64_t)width, lowest, boxes, room);
+  for (int i = 0; i < count; ++i)
+    printf("%s %.4f %.1f %.1f %.1f %.1f\n", nasbnn_det_class_name(network, boxes[i].label), boxes[i].score, boxes[i].x1,
+           boxes[i].y1, boxes[i].x2, boxes[i].y2);
+  free(boxes);
+  return count;
+}
+
+/* Returns how many classes there are, or the negative status. */
+static int print_classes(const nasbnn_det *network, const uint8_t *pixels, int width, int height) {
+  const int classes = nasbnn_det_num_classes(network);
+  float *probabilities = malloc(sizeof *probabilities * (size_t)classes);
+  if (!probabilities) return -NASBNN_DET_NO_MEMORY;
+  const int status = nasbnn_det_classify(network, pixels, width, height, 3 * (int64_t)width, NULL, probabilities);
+  for (int i = 0; i < classes && !status; ++i) {
+    const char *name = nasbnn_det_class_name(network, i);
+    if (name) printf("%s %.4f\n", name, probabilities[i]);
+    else printf("%d %.4f\n", i, probabilities[i]);
+  }
+  free(probabilities);
+  return status ? -status : classes;
+}
+
 int main(int argc, char **argv) {
   if (argc < 3) {
-    fprintf(stderr, "usage: %s DETECTOR PICTURE.ppm [LOWEST_SCORE]\n", argv[0]);
+    fprintf(stderr, "usage: %s NETWORK PICTURE.ppm [LOWEST_SCORE]\n", argv[0]);
     return 2;
   }
-  nasbnn_det *detector = nasbnn_det_load(argv[1], 0, NULL);
-  if (!detector) {
+  nasbnn_det *network = nasbnn_det_load(argv[1], 0, NULL);
+  if (!network) {
     fprintf(stderr, "error: %s\n", nasbnn_det_error());
     return 1;
   }
@@ -47,20 +77,15 @@ int main(int argc, char **argv) {
   uint8_t *pixels = read_ppm(argv[2], &width, &height);
   if (!pixels) {
     fprintf(stderr, "error: '%s' can't be read; allowed are binary PPM files of 8 bits\n", argv[2]);
-    nasbnn_det_free(detector);
+    nasbnn_det_free(network);
     return 1;
   }
-  const int room = nasbnn_det_max_boxes(detector);
-  nasbnn_det_box *boxes = malloc(sizeof *boxes * (size_t)room);
-  const int count = !boxes ? -NASBNN_DET_NO_MEMORY
-                           : nasbnn_det_detect(detector, pixels, width, height, 3 * (int64_t)width,
-                                               argc > 3 ? (float)atof(argv[3]) : 0.3f, boxes, room);
-  if (count < 0) fprintf(stderr, "error: %s\n", boxes ? nasbnn_det_error() : "not enough memory");
-  for (int i = 0; i < count; ++i)
-    printf("%s %.4f %.1f %.1f %.1f %.1f\n", nasbnn_det_class_name(detector, boxes[i].label), boxes[i].score, boxes[i].x1,
-           boxes[i].y1, boxes[i].x2, boxes[i].y2);
-  free(boxes);
+  const int count = nasbnn_det_kind_of(network) == NASBNN_DET_CLASSIFIER
+                        ? print_classes(network, pixels, width, height)
+                        : print_boxes(network, pixels, width, height, argc > 3 ? (float)atof(argv[3]) : 0.3f);
+  if (count < 0)
+    fprintf(stderr, "error: %s\n", count == -NASBNN_DET_NO_MEMORY ? "not enough memory" : nasbnn_det_error());
   free(pixels);
-  nasbnn_det_free(detector);
+  nasbnn_det_free(network);
   return count < 0;
 }

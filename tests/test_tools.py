@@ -223,13 +223,14 @@ def test_scores_of_subnets_and_their_rank_correlation(tiny_shapes, tmp_path, run
     subnets = json.loads((tmp_path / 'scores.json').read_text())['subnets']
     assert summary['num'] == len(subnets) == 3
     assert summary['mean'] == pytest.approx(sum(row['score'] for row in subnets) / 3)
-    command = ['tools/analysis_tools/rank_correlation.py', alone, tmp_path / 'scores.json', '--num', '2', '--work-dir',
+    command = ['tools/analysis_tools/rank_correlation.py', alone, tmp_path / 'scores.json', '--num', '3', '--work-dir',
                tmp_path / 'alone', *data, 'model.head.num_classes=5', 'model.data_preprocessor.num_classes=5',
                'train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
     first = run_tool(*command)
     assert first.returncode == 0, first.stderr
     result = json.loads(first.stdout.strip().splitlines()[-1])
-    assert len(result['alone']) == 2 and set(result['inherited']) <= {row['score'] for row in subnets}
+    assert len(result['alone']) == 3 and sorted(result['inherited']) == sorted(row['score'] for row in subnets)
+    assert -1 <= result['kendall_tau'] <= 1 and 0 <= result['kendall_tau_std'] <= 1
     # What is trained is not trained again.
     again = run_tool(*command)
     assert 'Epoch(train)' not in again.stdout and json.loads(again.stdout.strip().splitlines()[-1]) == result

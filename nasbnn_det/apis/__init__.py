@@ -2,8 +2,10 @@
 from importlib import import_module
 from typing import Any
 
-# Imported when they are asked for (PEP 562): PackedDetector needs nothing of what the others need, MMEngine least of all.
+# Imported when they are asked for (PEP 562): packed networks need nothing of what the others need, MMEngine least of all.
 _HOMES = {
+    'PackedBackbone': 'nasbnn_det.runtime',
+    'PackedClassifier': 'nasbnn_det.runtime',
     'PackedDetector': 'nasbnn_det.runtime',
     'check_checkpoint': 'nasbnn_det.models.checkpoint',
     'describe': 'nasbnn_det.pretrained',

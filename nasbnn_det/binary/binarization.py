@@ -53,6 +53,11 @@ class WeightRule:
         """Scale of a prepared weight per output channel, shape (O, ), or None for 1."""
         return None
 
+    def signs_and_scale(self, weight: Tensor, matrix: Optional[Tensor], progress: float) -> Tuple[Tensor, Optional[Tensor]]:
+        """Both; a rule that can compute them together does it here."""
+        prepared = self.prepare(weight, matrix)
+        return self.sign(prepared, progress), self.scale(prepared)
+
     def __call__(self, weight: Tensor, matrix: Optional[Tensor] = None,
                  progress: Optional[float] = 1.0) -> Tuple[Tensor, Optional[Tensor]]:
         """Binarises a weight, in its own precision whatever autocast says.
@@ -69,8 +74,7 @@ class WeightRule:
             ValueError: If an annealed rule is not told the progress.
         """
         with torch.autocast(weight.device.type, enabled=False):
-            prepared = self.prepare(weight, matrix)
-            return self.sign(prepared, _known(self, progress)), self.scale(prepared)
+            return self.signs_and_scale(weight, matrix, _known(self, progress))
 
 
 @dataclass(frozen=True)

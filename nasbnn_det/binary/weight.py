@@ -2,10 +2,13 @@
 
 Source: NAS-BNN, arXiv 2408.15484, Sec. 3 (Bi-Transformation and weight normalisation).
 """
+from typing import Any, Tuple
+
 import torch
 from torch import Tensor
 
 from ..native import training
+from .sign import sign_weight
 
 
 def transform_kernel(weight: Tensor, matrix: Tensor) -> Tensor:
@@ -76,3 +79,36 @@ def mean_magnitude(weight: Tensor) -> Tensor:
         Tensor: Shape (O, ).
     """
     return weight.abs().flatten(1).mean(1)
+
+
+def standardized_signs(weight: Tensor) -> Tuple[Tensor, Tensor]:
+    """Signs of the standardised weight, whose gradient is a box, and its mean magnitude, which has none.
+
+    The same as :func:`standardize_weight`, :func:`sign_weight` and :func:`mean_magnitude` one by one; on a CPU in one pass.
+
+    Args:
+        weight (Tensor): Shape (O, I, k, k).
+
+    Returns:
+        tuple[Tensor, Tensor]: ±1 of shape (O, I, k, k); magnitudes of shape (O, ).
+    """
+    if training.can_run(weight) and weight[0].numel() > 1:
+        return _StandardizedSigns.apply(weight)
+    real = standardize_weight(weight)
+    return sign_weight(real), mean_magnitude(real.detach())
+
+
+class _StandardizedSigns(torch.autograd.Function):
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor) -> Tuple[Tensor, Tensor]:
+        weight = weight.contiguous()
+        signs, moments = training.binarize(weight)
+        ctx.save_for_backward(weight, moments)
+        magnitudes = moments[2].clone()
+        ctx.mark_non_differentiable(magnitudes)
+        return signs, magnitudes
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, _: Any) -> Tensor:
+        return training.binarize_gradient(grad.contiguous(), *ctx.saved_tensors)

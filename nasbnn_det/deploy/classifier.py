@@ -7,9 +7,9 @@ from mmengine.config import Config
 from torch import nn
 
 from ..costs.report import input_size
-from ..runtime.classifier import PackedClassifier
 from ..runtime.file import PackedFile
-from ..runtime.native_detector import prepare
+from ..runtime.native_network import prepare
+from ..runtime.torch_classifier import TorchClassifier
 
 
 def is_classifier(model: nn.Module) -> bool:
@@ -32,12 +32,12 @@ def describe_classifier(model: nn.Module, packed: PackedFile) -> Tuple[Dict[str,
         ValueError: If it is more than a backbone, an average over pixels and a linear layer, or its data preprocessor does
             more than to swap channels, subtract and divide.
     """
-    settings = PackedClassifier.describe(packed)
+    settings = TorchClassifier.describe(packed)
     network = PackedFile(packed.chains, packed.state, dict(network=settings))
     generator = torch.Generator().manual_seed(0)
     image = torch.randn(2, 3, 64, 96, generator=generator)
     with torch.inference_mode():
-        found, want = PackedClassifier.from_file(network)(image), model(image, mode='tensor')
+        found, want = TorchClassifier.from_file(network)(image), model(image, mode='tensor')
         if found.shape != want.shape or not torch.allclose(found, want, rtol=1e-4, atol=1e-4):
             raise ValueError('the model computes other logits than its backbone, an average and a linear layer')
         preprocessing = _preprocessing(model.data_preprocessor)

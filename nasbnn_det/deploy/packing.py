@@ -5,22 +5,20 @@ import os
 from pathlib import Path
 from typing import Any, Dict, Union
 
+import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
-from torch import nn
+from torch import Tensor, nn
 
 from ..models.checkpoint import check_checkpoint
 from ..runtime import PackedChain, PackedDetector, pack
 from ..runtime.file import PackedFile, packed_bytes, split_packed
-from . import rtmdet
+from ..runtime.native_detector import decode
+from . import dense_heads
 from .classes import classes_of_model
 from .classifier import describe_classifier, is_classifier, size_of_tests
 from .preprocessing import read_preprocessing
-
-#: Networks that run without MMDetection, by the kind that a file calls them: each a function that describes a packed model
-#: of MMDetection, or says by ValueError why it can't. The library builds them (``native/csrc``).
-NETWORKS = {'rtmdet': rtmdet.describe}
 
 
 def pack_checkpoint(cfg: Config, checkpoint: Union[str, os.PathLike]) -> PackedFile:
@@ -32,8 +30,9 @@ def pack_checkpoint(cfg: Config, checkpoint: Union[str, os.PathLike]) -> PackedF
 
     Returns:
         PackedFile: With a description of the network where it can stand by itself: a detector of a found backbone,
-        ``BinaryPAFPN`` and ``BinaryRTMDetHead`` whose images are prepared in a way that the file has words for, or a
-        classifier of a backbone, an average and a linear layer. Otherwise its ``needs_config`` says why not.
+        a binary neck and the binary head of RTMDet, RetinaNet, FCOS or SSD whose images are prepared in a way that the file
+        has words for, or a classifier of a backbone, an average and a linear layer. Otherwise its ``needs_config`` says why
+        not.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
@@ -75,29 +74,30 @@ def pack_checkpoint(cfg: Config, checkpoint: Union[str, os.PathLike]) -> PackedF
 def describe_network(model: nn.Module) -> Dict[str, Any]:
     """What :class:`nasbnn_det.runtime.PackedDetector` needs to build a packed detector without MMDetection.
 
-    What it builds and the model itself are run once, on a made image, and must agree.
+    What it builds and the model itself are run once, on a made image, and decode made maps; they must agree.
 
     Args:
         model (nn.Module): A packed detector of MMDetection.
 
     Returns:
-        dict: ``kind``, one of :data:`NETWORKS`, and its settings.
+        dict: ``kind``, one of :data:`nasbnn_det.deploy.dense_heads.HEADS`, and its settings.
 
     Raises:
         ValueError: If it has parts that only MMDetection knows.
         RuntimeError: If the kernels can't be compiled.
     """
     chains, _ = split_packed(model)
-    reasons = []
-    for kind, describe in NETWORKS.items():
-        try:
-            network = dict(kind=kind, **describe(model))
-            if not _same_maps(detector_in_memory(chains, network), model):
-                raise ValueError('the model computes other maps')
-            return network
-        except ValueError as error:
-            reasons.append(f'{kind}: {error}')
-    raise ValueError(f"its network has parts that only MMDetection knows ({'; '.join(reasons)})")
+    try:
+        network = dense_heads.describe(model)
+        alone = detector_in_memory(chains, network)
+        image = torch.randn(1, 3, 96, 160, generator=torch.Generator().manual_seed(0))
+        if not _same_maps(alone, model, image):
+            raise ValueError('the model computes other maps')
+        if not _same_boxes(network, alone, model, image):
+            raise ValueError('the model makes other boxes of the same maps')
+    except ValueError as error:
+        raise ValueError(f'its network has parts that only MMDetection knows ({error})') from error
+    return network
 
 
 def detector_in_memory(chains: Dict[str, PackedChain], network: Dict[str, Any]) -> PackedDetector:
@@ -115,9 +115,28 @@ def detector_in_memory(chains: Dict[str, PackedChain], network: Dict[str, Any]) 
 
 
 @torch.inference_mode()
-def _same_maps(alone: PackedDetector, model: nn.Module) -> bool:
-    image = torch.randn(1, 3, 96, 160, generator=torch.Generator().manual_seed(0))
+def _same_maps(alone: PackedDetector, model: nn.Module, image: Tensor) -> bool:
     found = [torch.from_numpy(level).permute(2, 0, 1)[None] for branch in alone.maps(image[0]) for level in branch]
     want = sum(map(list, model(image, mode='tensor')), [])
     return len(found) == len(want) and all(
         a.shape == b.shape and torch.allclose(a, b, rtol=1e-5, atol=1e-5, equal_nan=True) for a, b in zip(found, want))
+
+
+@torch.inference_mode()
+def _same_boxes(network: Dict[str, Any], alone: PackedDetector, model: nn.Module, image: Tensor) -> bool:
+    """Whether made maps of that image's size, whose logits lie apart, become the same boxes."""
+    rng, size = np.random.default_rng(0), tuple(image.shape[2:])
+    shapes = [[level.shape for level in branch] for branch in alone.maps(image[0])]
+    maps = [[rng.uniform(0.1, 2, shape).astype(np.float32) for shape in branch] for branch in shapes]
+    ends = np.cumsum([level.size for level in maps[0]])
+    logits = np.split(rng.permutation(np.linspace(-6, 6, ends[-1], dtype=np.float32)), ends[:-1])
+    maps[0] = [values.reshape(shape) for values, shape in zip(logits, shapes[0])]
+    cfg = copy.deepcopy(model.test_cfg)
+    if cfg.get('nms_pre', -1) < 0:  # -1 means all, but MMDetection leaves out the last one then
+        cfg.nms_pre = int(ends[-1])
+    want = model.bbox_head.predict_by_feat(
+        *([torch.from_numpy(level).permute(2, 0, 1)[None] for level in branch] for branch in maps),
+        batch_img_metas=[dict(img_shape=size, scale_factor=(1.0, 1.0))], cfg=cfg)[0]
+    found = decode(network, maps, size)
+    return found.labels.tolist() == want.labels.tolist() and np.allclose(found.scores, want.scores, rtol=0, atol=1e-5) \
+        and np.allclose(found.boxes, want.bboxes, rtol=1e-4, atol=1e-3)

@@ -12,7 +12,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import TRANSFORMS
 from torch import nn
 
-from ..runtime.native_detector import prepare
+from ..runtime.native_network import prepare
 from ..runtime.preprocess import read_image
 
 _LOADERS = ('LoadImage', 'LoadImageFromFile')
@@ -32,7 +32,7 @@ def read_preprocessing(cfg: Config, model: nn.Module) -> Dict[str, Any]:
         model (nn.Module): Its model, whose data preprocessor is used.
 
     Returns:
-        dict: As :func:`nasbnn_det.runtime.native_detector.prepare` takes it: ``scale``, width and height that the image is
+        dict: As :func:`nasbnn_det.runtime.native_network.prepare` takes it: ``scale``, width and height that the image is
         resized to, or None; ``keep_ratio``, whether it is resized to fit inside; ``pad_size``, width and height it is
         padded to at the right and bottom, or None, with ``pad_value``, BGR; ``mean`` and ``std``, in the network's order of
         colours; ``to_rgb``; ``divisor``, after normalisation it is padded with zeros to a multiple of this.

@@ -24,7 +24,7 @@ class SearchProgress:
                  best: Optional[float] = None, interval: float = 10.0) -> None:
         self.logger, self.visualizer, self.interval = logger, visualizer, interval
         self.total, self.before, self.done = total, done, done
-        self.start = self.reported = time.time()
+        self.start = self.reported = time.monotonic()
         self.best = best
         silent = get_rank() != 0 or not sys.stderr.isatty()
         self.bar = tqdm(total=total, initial=done, unit='arch', disable=silent, leave=False)
@@ -35,7 +35,7 @@ class SearchProgress:
         self.best = score if self.best is None else max(self.best, score)
         self.bar.set_postfix(best=f'{self.best:.6g}')
         self.bar.update(self.done - self.bar.n)
-        if time.time() - self.reported >= self.interval:
+        if time.monotonic() - self.reported >= self.interval:
             self.report()
 
     def generation(self, done: int, best: float) -> None:
@@ -45,7 +45,7 @@ class SearchProgress:
 
     def report(self) -> None:
         """Tells the log and the visualizer."""
-        self.reported = time.time()
+        self.reported = time.monotonic()
         rate = (self.done - self.before) / max(self.reported - self.start, 1e-9)
         left = (self.total - self.done) / rate if rate else float('nan')
         self.logger.info(f'search: {self.done} of at most {self.total} candidates, {rate:.2f} a second, at most '

@@ -1,21 +1,21 @@
 """What is compared once before a training's first step: its images, its classes and the checkpoint it begins from."""
 from typing import Any, Mapping, Optional
 
-from mmengine.hooks import CheckpointHook
+from mmengine.hooks import CheckpointHook, IterTimerHook
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch.utils.data import Dataset
 
 from ..datasets.class_names import check_same_places, class_names, classifier_classes
 from ..models.checkpoint import check_checkpoint
 from ..supernet.checkpoint import load_safely
-from .hooks import FiniteLossHook
+from .hooks import FiniteLossHook, SteadyTimerHook
 
 
 def check_training(runner: Runner) -> None:
     """Builds the loops of a training, as its ``train`` does first, and looks whether it can begin.
 
-    It gets a :class:`FiniteLossHook`, and keeps two checkpoints where one was wanted: MMEngine deletes the one before it
-    writes the next.
+    It gets a :class:`FiniteLossHook`, a :class:`SteadyTimerHook` in place of MMEngine's timer, and keeps two checkpoints
+    where one was wanted: MMEngine deletes the one before it writes the next.
 
     Args:
         runner (Runner): About to train.
@@ -36,7 +36,10 @@ def check_training(runner: Runner) -> None:
     _check_start(runner)
     if not any(isinstance(hook, FiniteLossHook) for hook in runner.hooks):
         runner.register_hook(FiniteLossHook())
-    for hook in runner.hooks:
+    for place, hook in enumerate(runner.hooks):
+        if type(hook) is IterTimerHook:
+            runner.hooks[place] = SteadyTimerHook()
+            runner.hooks[place].priority = hook.priority
         if isinstance(hook, CheckpointHook) and hook.max_keep_ckpts == 1:
             hook.max_keep_ckpts = 2
             runner.logger.info('checkpoint.max_keep_ckpts=1 is taken as 2: the only checkpoint would be deleted before the '

@@ -243,7 +243,7 @@ _int = ctypes.c_int64
 @lru_cache(maxsize=1)
 def _library() -> ctypes.CDLL:
     library = library_on_torch_threads()
-    for name in ('standardize', 'standardize_gradient', 'grid', 'fold', 'terms'):
+    for name in ('standardize', 'standardize_gradient', 'binarize', 'binarize_gradient', 'grid', 'fold', 'terms'):
         getattr(library, f'nb_train_{name}').restype = None
     return library
 
@@ -266,6 +266,28 @@ def standardize_gradient(grad: Tensor, out: Tensor, deviation: Tensor) -> Tensor
     """The gradient of the weight from that of :func:`standardize`'s result; all but the last argument of one shape."""
     grad_weight = torch.empty_like(out)
     _run('standardize_gradient', *_filters(out), grad, out, deviation, grad_weight, isa=False)
+    return grad_weight
+
+
+def binarize(weight: Tensor) -> Tuple[Tensor, Tensor]:
+    """Signs of filters of mean 0 and deviation 1.
+
+    Args:
+        weight (Tensor): Shape (O, I, k, k), contiguous, more than one number a filter.
+
+    Returns:
+        tuple[Tensor, Tensor]: ±1, of the weight's shape; and the filters' means, deviations and mean magnitudes after
+        standardising, shape (3, O).
+    """
+    signs, moments = torch.empty_like(weight), weight.new_empty(3, weight.shape[0])
+    _run('binarize', *_filters(weight), weight, signs, moments, isa=False)
+    return signs, moments
+
+
+def binarize_gradient(grad: Tensor, weight: Tensor, moments: Tensor) -> Tensor:
+    """The gradient of the weight from that of :func:`binarize`'s signs; 0 where the standardised weight leaves [-1, 1]."""
+    grad_weight = torch.empty_like(weight)
+    _run('binarize_gradient', *_filters(weight), grad, weight, moments, grad_weight, isa=False)
     return grad_weight
 
 

@@ -18,7 +18,7 @@ class Progress:
     def __init__(self, title: str) -> None:
         self.title = title
         self.tty = sys.stdout.isatty()
-        self.shown_at = time.time()
+        self.shown_at = time.monotonic()
         self.open = False
 
     def show(self, line: str) -> None:
@@ -31,9 +31,9 @@ class Progress:
         if self.tty:
             print(f'\r\033[K{text}', end='', flush=True)
             self.open = True
-        elif time.time() - self.shown_at >= 20:
+        elif time.monotonic() - self.shown_at >= 20:
             print(text, flush=True)
-            self.shown_at = time.time()
+            self.shown_at = time.monotonic()
 
     def close(self) -> None:
         """Ends the line."""

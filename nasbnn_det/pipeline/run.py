@@ -87,7 +87,7 @@ def _run_stage(stage: Stage, title: str, root: Path, folder: Path, command: List
 
 def _execute(command: List[str], root: Path, log: Path, title: str) -> float:
     """Runs a command, its output in a log, its progress on the terminal; returns the seconds it took."""
-    start = time.time()
+    start = time.monotonic()
     progress = Progress(title)
     with open(log, 'a', encoding='utf-8') as file:
         process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -105,10 +105,10 @@ def _execute(command: List[str], root: Path, log: Path, title: str) -> float:
         except BaseException:
             process.terminate()
             process.wait()
-            _add_seconds(log.parent, time.time() - start)
+            _add_seconds(log.parent, time.monotonic() - start)
             raise
     progress.close()
-    seconds = time.time() - start
+    seconds = time.monotonic() - start
     if code:
         _add_seconds(log.parent, seconds)
         raise PipelineError(f"{title} failed with exit status {code}: {last} (log: '{log}'); start again to continue")

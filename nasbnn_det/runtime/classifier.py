@@ -1,92 +1,101 @@
-"""A classifier without MMPretrain: a packed chain, the average of its last map, and a linear layer."""
-from typing import Any, Dict, Optional
+"""A classifier from a packed file alone: no config, no MMPretrain, no PyTorch."""
+import os
+from typing import Any, NamedTuple, Tuple
 
-import torch
-from torch import Tensor, nn
+import numpy as np
 
-from .chain import PackedChain
-from .file import PackedFile
-from .layer import PackedLayer
-from .spec import LayerSpec
-
-#: What a packed file holds of the linear layer.
-_LINEAR = ('head.fc.weight', 'head.fc.bias')
+from .native_network import NativeNetwork, as_planes, check, image_arguments, library, packed_pixels
+from .network import PackedNetwork
+from .preprocess import read_image
 
 
-class PackedClassifier(nn.Module):
-    """Classifies images by packed layers.
-
-    Every sum is made in one order, so that compiled code can give the same bits: the average adds pixels row by row, the
-    linear layer is a packed layer of real weights.
+class Classification(NamedTuple):
+    """What an image is of.
 
     Args:
-        backbone (PackedChain): From images to features; its last output is read.
-        weight (Tensor): Of the linear layer, shape (classes, channels).
-        bias (Tensor, optional): Likewise, shape (classes, ). Defaults to None, zeros.
-
-    Raises:
-        ValueError: If shapes do not fit.
+        logits (np.ndarray): Of each class, float32, shape (classes, ).
+        probabilities (np.ndarray): Likewise; they add up to 1.
     """
+    logits: np.ndarray
+    probabilities: np.ndarray
 
-    #: What the kind is called in a packed file.
+    @property
+    def label(self) -> int:
+        """The likeliest class's index."""
+        return int(self.probabilities.argmax())
+
+
+class NativeClassifier(NativeNetwork):
+    """A classifier that the library holds. Arguments: :class:`NativeNetwork`."""
     KIND = 'classifier'
-
-    def __init__(self, backbone: PackedChain, weight: Tensor, bias: Optional[Tensor] = None) -> None:
-        super().__init__()
-        channels = backbone.layers[-1].spec.out_channels
-        if weight.dim() != 2 or weight.shape[1] != channels:
-            raise ValueError(f'the linear layer has weights of shape {tuple(weight.shape)}; {channels} inputs are needed')
-        classes = len(weight)
-        self.backbone = backbone
-        self.linear = PackedChain([PackedLayer(
-            LayerSpec('float', channels, classes), weight.float().view(classes, channels, 1, 1),
-            scale=torch.ones(classes), shift=torch.zeros(classes) if bias is None else bias.float())])
 
     @property
     def num_classes(self) -> int:
         """Classes."""
-        return self.linear.layers[0].spec.out_channels
+        return library().nasbnn_det_num_classes(self._handle)
 
-    @classmethod
-    def from_file(cls, packed: PackedFile) -> 'PackedClassifier':
-        """Builds it from a packed file's contents.
+    def classify(self, pixels: np.ndarray) -> Classification:
+        """Classifies an image: BGR, uint8, shape (H, W, 3)."""
+        found, pixels = self._empty(), packed_pixels(pixels)
+        check(library().nasbnn_det_classify(self._handle, *image_arguments(pixels), *(a.ctypes.data for a in found)))
+        return found
+
+    def classify_prepared(self, planes: Any) -> Classification:
+        """Classifies a prepared image: float32, shape (3, H, W)."""
+        found, planes = self._empty(), as_planes(planes)
+        check(library().nasbnn_det_classify_prepared(self._handle, planes.ctypes.data, *planes.shape[1:],
+                                                     *(a.ctypes.data for a in found)))
+        return found
+
+    def _empty(self) -> Classification:
+        return Classification(*np.empty((2, self.num_classes), np.float32))
+
+
+class PackedClassifier(PackedNetwork):
+    """Classifies images on a CPU, by a file of a classifier that stands by itself, as ``tools/deploy/pack.py`` writes it.
+    Arguments: :class:`PackedNetwork`.
+
+    Attributes:
+        classes (tuple[str]): Names of the classes; empty if the file does not name them.
+        num_classes (int): Classes.
+    """
+    NATIVE = NativeClassifier
+    _native: NativeClassifier
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.classes: Tuple[str, ...] = self._native.classes
+        self.num_classes = self._native.num_classes
+
+    def __call__(self, image: Any) -> Any:
+        """Classifies an image, or each image of a list.
+
+        Args:
+            image: A file; an array or a tensor of BGR, uint8, shape (H, W, 3); a Pillow image; or a list or tuple of them.
+                Resizing and cropping to the size that the network was trained for is the caller's.
+
+        Returns:
+            Classification | list[Classification]: Logits and probabilities.
 
         Raises:
-            ValueError: If the file is of another kind, or something is missing or left over.
+            FileNotFoundError: If there is no such file.
+            ValueError: If the image can't be read, has another form, or is too small for the network.
         """
-        network = packed.info.get('network')
-        if not isinstance(network, dict) or network.get('kind') != cls.KIND:
-            raise ValueError(f'its network is {network!r}, no classifier')
-        if set(packed.chains) != {'backbone'} or set(packed.state) != set(_LINEAR):
-            raise ValueError(f'a classifier is a chain backbone and the tensors {" and ".join(_LINEAR)}; the file has '
-                             f'{sorted([*packed.chains, *packed.state])}')
-        classifier = cls(packed.chains['backbone'], *(packed.state[name] for name in _LINEAR))
-        if classifier.num_classes != network.get('num_classes'):
-            raise ValueError(f'it tells {classifier.num_classes} classes apart and says {network.get("num_classes")!r}')
-        return classifier.eval().requires_grad_(False)
+        if isinstance(image, (list, tuple)):
+            return [self(one) for one in image]
+        pixels = read_image(image)
+        try:
+            return self._native.classify(pixels)
+        except ValueError as error:
+            raise error if not isinstance(image, (str, os.PathLike)) else ValueError(f"image '{image}': {error}") from error
 
-    @staticmethod
-    def describe(packed: PackedFile) -> Dict[str, Any]:
-        """The settings of a packed model of MMPretrain, JSON-ready, with its ``kind``.
+    def classify_prepared(self, planes: Any) -> Classification:
+        """Classifies an image that is prepared already.
+
+        Args:
+            planes: An array or a tensor, float32, shape (3, H, W).
 
         Raises:
-            ValueError: If it is more than a chain and a linear layer.
+            ValueError: If the array has another form, or is too small for the network.
         """
-        classes = len(packed.state.get(_LINEAR[0], ()))
-        settings = dict(kind=PackedClassifier.KIND, num_classes=classes)
-        PackedClassifier.from_file(PackedFile(packed.chains, packed.state, dict(network=settings)))
-        return settings
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits of shape (N, classes) for prepared images of shape (N, C, H, W)."""
-        maps = self.backbone(images)
-        return self.linear(average_pixels(maps if isinstance(maps, Tensor) else maps[-1])).flatten(1)
-
-
-def average_pixels(x: Tensor) -> Tensor:
-    """The average of a map's pixels, added one after another, row by row: (N, C, H, W) to (N, C, 1, 1)."""
-    pixels = x.flatten(2)
-    total = pixels[..., 0].clone()
-    for i in range(1, pixels.shape[2]):
-        total += pixels[..., i]
-    return (total / pixels.shape[2])[..., None, None]
+        return self._native.classify_prepared(planes)

@@ -1,43 +1,29 @@
 """A detector from a packed file alone: no config, no MMDetection, no PyTorch."""
 import os
-from typing import Any, Optional, Tuple, Union
+from typing import Any, List, Optional, Tuple
 
 import numpy as np
 
 from .detections import Detections
-from .native_detector import NativeDetector, Prepared
+from .native_detector import NativeDetector
+from .native_network import Prepared
+from .network import PackedNetwork
 from .preprocess import read_image
 
 
-class PackedDetector:
-    """Detects objects on a CPU.
-
-    Several threads may call it at once. It can be pickled, if its file stays where it is, and works in forked processes.
-
-    Args:
-        file: A packed file of a detector that stands by itself, as ``tools/deploy/pack.py`` writes it; or its bytes.
-        threads (int, optional): At most so many threads for a call. Defaults to None: ``OMP_NUM_THREADS`` if that is set,
-            else as many as the process may use CPUs.
+class PackedDetector(PackedNetwork):
+    """Detects objects on a CPU, from a file of a detector that stands by itself, as ``tools/deploy/pack.py`` writes it: of
+    RTMDet, RetinaNet, FCOS or SSD. Arguments: :class:`PackedNetwork`.
 
     Attributes:
         classes (tuple[str]): Names of the classes.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is no packed file, is damaged, or is of a network that needs its config; or threads is no number
-            from 1 to 1024.
-        RuntimeError: If the kernels are not compiled and can't be.
     """
+    NATIVE = NativeDetector
+    _native: NativeDetector
 
-    def __init__(self, file: Union[str, os.PathLike, bytes], threads: Optional[int] = None) -> None:
-        if threads is not None and (type(threads) is not int or not 1 <= threads <= 1024):
-            raise ValueError(f'threads is {threads!r}; allowed are None and integers from 1 to 1024')
-        self._made_of = file, threads
-        self._native = NativeDetector(file, threads or 0)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.classes = self._native.classes
-
-    def __reduce__(self) -> Tuple[Any, ...]:
-        return type(self), self._made_of
 
     def __call__(self, image: Any, score_thr: float = 0.0) -> Any:
         """Detects the objects in an image, or in each image of a list.
@@ -64,10 +50,6 @@ class PackedDetector:
         except ValueError as error:
             raise error if not isinstance(image, (str, os.PathLike)) else ValueError(f"image '{image}': {error}") from error
 
-    def prepare(self, image: Any) -> Prepared:
-        """The network's input of an image, as for a call."""
-        return self._native.prepare(read_image(image))
-
     def detect_prepared(self, planes: Any, size: Tuple[int, int], scale: Tuple[float, float] = (1.0, 1.0),
                         score_thr: float = 0.0) -> Detections:
         """Detects objects in an image that is prepared already.
@@ -86,9 +68,10 @@ class PackedDetector:
         """
         return self._native.detect_prepared(Prepared(planes, size, scale), score_thr)
 
-    def maps(self, planes: Any) -> Tuple[Any, Any]:
-        """What the head computes of a prepared image: per level class logits (H_i, W_i, classes), and distances to a box's
-        left, top, right and bottom side in pixels (H_i, W_i, 4)."""
+    def maps(self, planes: Any) -> Tuple[List[np.ndarray], ...]:
+        """What the head computes of a prepared image, as MMDetection's head gives it: per branch and level a map (H_i, W_i,
+        channels). First class logits, then boxes: of RTMDet and FCOS distances to a box's left, top, right and bottom side
+        in pixels, of RetinaNet and SSD what moves and scales each anchor; then FCOS's logits of centerness."""
         return self._native.maps(planes)
 
     def draw(self, image: Any, found: Optional[Detections] = None,

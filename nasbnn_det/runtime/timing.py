@@ -62,7 +62,7 @@ def time_detector(detector: PackedDetector, network: Mapping[str, Any], image: A
         whole=lambda: detector(pixels),
         preparation=lambda: detector.prepare(pixels),
         network=lambda: detector.maps(x.planes),
-        decoding=lambda: decode(network, *maps, x.size)), rounds)
+        decoding=lambda: decode(network, maps, x.size)), rounds)
     milliseconds = {name: 1e3 * value for name, value in seconds.items()}
     return dict(milliseconds=milliseconds.pop('whole'), parts=milliseconds, boxes=len(detector(pixels).scores),
                 image_size=list(pixels.shape[:2]), input_size=list(x.planes.shape[1:]))

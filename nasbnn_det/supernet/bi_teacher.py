@@ -30,8 +30,7 @@ def bi_teacher_passes(supernet: Callable[..., Tensor], images: Tensor, labels: T
 
     The first pass is the teacher: the biggest network with real weights against the labels. Then the
     students, binary, against the teacher's detached logits; NAS-BNN takes the smallest network and two
-    random ones. The passes' gradients add up in the parameters' ``grad``; ``torch.autograd.grad`` is not given those of sliced
-    weights.
+    random ones. Gradients add up in the parameters' ``grad``; ``torch.autograd.grad`` is not given those of sliced weights.
 
     Args:
         supernet (Callable): ``supernet(images, arch, real_weights)`` gives logits.

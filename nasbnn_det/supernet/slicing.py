@@ -20,8 +20,8 @@ _adds = ContextVar('adds', default=False)
 def gradients_added_to_parts() -> Iterator[None]:
     """What is cut here from a parameter adds its gradient to that part of ``parameter.grad`` alone.
 
-    Autograd fills a gradient of the shared weight's full size with zeros and adds it up, for every architecture of a step: work
-    for all weights in place of some. Not for ``torch.autograd.grad``, which would not be given the gradient.
+    Autograd would fill a gradient of the whole weight's size with zeros and add it up, for every architecture of a step.
+    Not for ``torch.autograd.grad``, which would not be given the gradient.
     """
     token = _adds.set(True)
     try:

@@ -3,11 +3,12 @@ import math
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 from ..files import read_log
 
 _Row = Dict[str, Any]
+_Part = Tuple[List[_Row], List[_Row]]
 _TIME = re.compile(r'\d{4}/\d\d/\d\d \d\d:\d\d:\d\d')
 
 
@@ -55,16 +56,13 @@ def read_run(folder: Path) -> RunLog:
     """
     train: List[_Row] = []
     val: List[_Row] = []
-    for path in sorted(folder.glob('*/vis_data/scalars.json')):
-        rows = _rows(path)
-        trained = [row for row in rows if 'lr' in row or 'loss' in row]
+    for trained, validated in _in_order([_part(path) for path in sorted(folder.glob('*/vis_data/scalars.json'))]):
         if trained:
             # Validations are counted in epochs, or in steps.
             first = trained[0]
             train = [row for row in train if row['step'] < first['step']]
             val = [row for row in val if row['step'] < first.get('epoch', first['step'])]
         train += trained
-        validated = [row for row in rows if row not in trained]
         again = {row['step'] for row in validated}
         val = sorted([row for row in val if row['step'] not in again] + validated, key=lambda row: row['step'])
     return RunLog(train, val, sum(_seconds(path) for path in folder.glob('*/*.log')))
@@ -76,13 +74,40 @@ def find_runs(folder: Path) -> List[Path]:
     return [folder] if any(folder.glob('*/vis_data/scalars.json')) or not seeds else seeds
 
 
-def _rows(path: Path) -> List[_Row]:
-    return [row for row in read_log(path) if _is_number(row.get('step'))]
+def _part(path: Path) -> _Part:
+    """What one process wrote: its training and its validations."""
+    rows = [row for row in read_log(path) if _is_number(row.get('step'))]
+    trained = [row for row in rows if 'lr' in row or 'loss' in row]
+    return trained, [row for row in rows if row not in trained]
+
+
+def _in_order(parts: List[_Part]) -> List[_Part]:
+    """Parts in the order of their folders' names, which are times, as they were written.
+
+    They differ where the clock was put back. A part that was resumed stands before the one that began then; all that went on
+    from that one are ordered by the steps where they did.
+    """
+    resumed = [_is_resumed(trained) for trained, _ in parts]
+    if all(resumed) or not resumed[0]:
+        return parts
+    began = resumed.index(False)
+    end = next((place for place in range(began + 1, len(parts)) if not resumed[place]), len(parts))
+    later = sorted(parts[:began] + parts[began + 1:end], key=lambda part: part[0][0]['step'])
+    return [parts[began], *later, *parts[end:]]
+
+
+def _is_resumed(trained: List[_Row]) -> bool:
+    """Whether the first row does not tell of the first steps."""
+    if not trained or 'epoch' in trained[0]:
+        return bool(trained) and trained[0]['epoch'] > 1
+    steps = [row['step'] for row in trained[:2]]
+    return len(steps) == 2 and steps[0] > steps[1] - steps[0] > 0
 
 
 def _seconds(log: Path) -> float:
+    """From line to line; where the clock was put back in between, nothing is counted."""
     times = [datetime.strptime(text, '%Y/%m/%d %H:%M:%S') for text in _TIME.findall(log.read_text(encoding='utf-8'))]
-    return (max(times) - min(times)).total_seconds() if times else 0.0
+    return sum(max(0.0, (later - earlier).total_seconds()) for earlier, later in zip(times, times[1:]))
 
 
 def _is_number(value: Any) -> bool:

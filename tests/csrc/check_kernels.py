@@ -1,4 +1,4 @@
-"""Compiles the library with sanitizers and runs random chains, a detector and mutations of its file on it; see
+"""Compiles the library with sanitizers and runs random chains, small networks and mutations of their files on it; see
 docs/deployment.md.
 
 Standard library only, and nothing of the package is imported but ``build.py``: this runs where no torch is.
@@ -13,11 +13,11 @@ import tempfile
 from pathlib import Path
 from types import ModuleType
 
-import small_detector
+import small_network
 
 HERE = Path(__file__).resolve().parent
 #: What is compiled together with the library.
-PROGRAM = [HERE / name for name in ('checks.cpp', 'random_chains.cpp', 'random_detectors.cpp')]
+PROGRAM = [HERE / name for name in ('checks.cpp', 'random_chains.cpp', 'random_networks.cpp')]
 SANITIZERS = ['-O1', '-g', '-fno-omit-frame-pointer', '-fsanitize=address,undefined', '-fno-sanitize-recover=all']
 CROSS_COMPILER, EMULATOR = 'aarch64-linux-gnu-g++', 'qemu-aarch64-static'
 
@@ -35,10 +35,10 @@ def main() -> None:
     parser.add_argument('--neon', action='store_true', help=f'compile with {CROSS_COMPILER} and run under {EMULATOR}')
     parser.add_argument('--chains', type=int, help='how many random chains; 2000, or 500 with --neon')
     parser.add_argument('--first', type=int, default=0, help='number of the first chain, to repeat one that failed')
-    parser.add_argument('--mutations', type=int, help='how many mutations of a detector\'s file; 10000, or 1000 with --neon')
+    parser.add_argument('--mutations', type=int, help='how many mutations of each network\'s file; 3000, or 300 with --neon')
     args = parser.parse_args()
     chains = (500 if args.neon else 2000) if args.chains is None else args.chains
-    mutations = (1000 if args.neon else 10000) if args.mutations is None else args.mutations
+    mutations = (300 if args.neon else 3000) if args.mutations is None else args.mutations
     build = load_build()
     machine, runner = None, []
     if args.neon:
@@ -55,9 +55,10 @@ def main() -> None:
             program = build.build(Path(folder, 'checks'), SANITIZERS, machine, PROGRAM)
         except build.CompileError as error:
             sys.exit(f'error: {error}')
-        detector = Path(folder, 'detector.safetensors')
-        small_detector.write(detector)
-        result = subprocess.run([*runner, str(program), str(chains), str(args.first), str(detector), str(mutations)])
+        files = [Path(folder, f'{kind}.safetensors') for kind in small_network.KINDS]
+        for file in files:
+            small_network.write(file, kind=file.stem)
+        result = subprocess.run([*runner, str(program), str(chains), str(args.first), str(mutations), *map(str, files)])
     sys.exit(result.returncode)
 
 

@@ -13,8 +13,8 @@ from nasbnn_det.deploy.c99.arena import plan_arena
 from nasbnn_det.deploy.c99.constants import c_float, pack_bits
 from nasbnn_det.deploy.c99.export import c_string
 from nasbnn_det.deploy.c99.networks import read_network
-from nasbnn_det.runtime import PackedDetector, PackedFile, load_packed, save_packed
-from nasbnn_det.runtime.classifier import PackedClassifier
+from nasbnn_det.runtime import PackedClassifier, PackedDetector, PackedFile, load_packed, save_packed
+from nasbnn_det.runtime.torch_classifier import TorchClassifier
 
 EMULATED = [name for name, target in TARGETS.items() if target.machine]
 needs_cc = pytest.mark.skipif(bool(TARGETS['host'].missing()), reason='there is no C compiler cc')
@@ -138,6 +138,15 @@ def test_bad_input_ends_in_one_sentence(classifier, detector, tmp_path):
         save_packed(path, PackedFile(packed.chains, packed.state, {**packed.info, **change}))
         with pytest.raises(ValueError, match=message):
             export_c(path, tmp_path)
+    packed = load_packed(detector)
+    parts = ('neck.top', 'neck.down', 'neck.bottom')
+    kept = {name: chain for name, chain in packed.chains.items() if not name.startswith(parts)}
+    kept.update({f'neck.outputs.{i}': packed.chains['neck.top_down.0'] for i in range(3)})
+    packed.info['network']['neck'] = 'fpn'
+    save_packed(path, PackedFile(kept, packed.state, packed.info))
+    assert PackedDetector(path).classes
+    with pytest.raises(ValueError, match="can't become C code: C code is written of RTMDet with towers on a BinaryPAFPN"):
+        export_c(path, tmp_path)
     assert not list(tmp_path.glob('*.c'))
 
 
@@ -186,7 +195,10 @@ def test_a_packed_classifier_stands_by_itself(tmp_path):
     images = torch.randn(2, 3, 48, 48)
     with torch.no_grad():
         want = model(images, mode='tensor')
-    found = PackedClassifier.from_file(packed)(images)
+    found = TorchClassifier.from_file(packed)(images)
     assert (found - want).abs().max() < 1e-4
-    with pytest.raises(ValueError, match='describes no detector: its network is {"kind": "classifier"'):
+    alone = PackedClassifier(tmp_path / 'c.safetensors')
+    assert alone.classes == tuple('abcde')
+    assert all(np.array_equal(alone.classify_prepared(image).logits, row) for image, row in zip(images, found.numpy()))
+    with pytest.raises(ValueError, match='is of a classifier, a detector is wanted'):
         PackedDetector(tmp_path / 'c.safetensors')

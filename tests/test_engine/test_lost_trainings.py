@@ -1,6 +1,7 @@
-"""What must not end a training's work: a loss that is no number, a full disk, a kill while a checkpoint is written."""
+"""What must not end a training's work: a loss that is no number, a broken image, a full or read-only disk, a kill."""
 import errno
 import os
+import subprocess
 
 import pytest
 
@@ -11,8 +12,10 @@ from mmengine.model import BaseModel  # noqa: E402
 from mmengine.optim import AmpOptimWrapper, OptimWrapper  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
 from torch import nn  # noqa: E402
-from torch.utils.data import DataLoader  # noqa: E402
+from torch.utils.data import DataLoader, Dataset  # noqa: E402
 
+from nasbnn_det.cli import run_tool as end_as_a_tool  # noqa: E402
+from nasbnn_det.datasets.transforms import LoadImage  # noqa: E402
 from nasbnn_det.engine.start_checks import check_training  # noqa: E402
 from nasbnn_det.models.checkpoint import replacement_checkpoint  # noqa: E402
 
@@ -28,14 +31,15 @@ class Falling(BaseModel):
         return dict(loss=self.layer(x.float()[:, None]).sum() * torch.where(x >= 7, float('nan'), 1.0).sum())
 
 
-def runner(work_dir, optimizer=OptimWrapper, **hooks):
-    """Three images an epoch, in order."""
+def runner(work_dir, optimizer=OptimWrapper, loader=None, resume=False, **hooks):
+    """Four images an epoch, in order, and four epochs."""
     model = Falling()
+    loader = loader or DataLoader([dict(x=i) for i in range(9)], batch_size=1, sampler=[0, 1, 2, 3])
     made = Runner(
-        model, str(work_dir), DataLoader([dict(x=i) for i in range(9)], batch_size=1, sampler=[0, 1, 2, 3]),
-        train_cfg=dict(by_epoch=True, max_epochs=4),
+        model, str(work_dir), loader, train_cfg=dict(by_epoch=True, max_epochs=4), resume=resume,
         default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1, **hooks)),
-        optim_wrapper=optimizer(optimizer=torch.optim.SGD(model.parameters(), 1e-3)), experiment_name=work_dir.name)
+        optim_wrapper=optimizer(optimizer=torch.optim.SGD(model.parameters(), 1e-3)),
+        experiment_name=f'{work_dir.parent.name}-{work_dir.name}-{resume}')
     check_training(made)
     return made
 
@@ -130,3 +134,93 @@ def test_a_full_disk_leaves_the_last_whole_checkpoint(small_disk):
     (small_disk / 'others').unlink()
     found = replacement_checkpoint(small_disk) or (small_disk / 'last_checkpoint').read_text()
     assert torch.load(found, weights_only=False)['meta']['epoch'] == 2
+
+
+@pytest.fixture
+def closed(tmp_path):
+    """``closed(folder)`` makes a folder read-only, for root too, until ``umount``; what is open stays so."""
+    folders = []
+
+    def close(folder):
+        for options in (['--bind', folder], ['-o', 'remount,bind,ro']):
+            done = subprocess.run(['mount', *options, folder], capture_output=True)
+            if done.returncode:
+                pytest.skip('may not mount a file system')
+        folders.append(folder)
+
+    yield close
+    for folder in folders:
+        subprocess.run(['umount', '-l', folder], check=False)
+
+
+class Meets:
+    """A sampler: something happens before the third epoch."""
+
+    def __init__(self, what, images):
+        self.what, self.images, self.epoch = what, images, 0
+
+    def __iter__(self):
+        self.epoch += 1
+        if self.epoch == 3:
+            self.what()
+        return iter(range(self.images))
+
+    def __len__(self):
+        return self.images
+
+
+def ends_in_a_sentence(training, capsys):
+    with pytest.raises(SystemExit) as end:
+        end_as_a_tool(training.train)
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert end.value.code == 1 and said.startswith('error: ')
+    return said
+
+
+def goes_on_from_the_second_epoch(work_dir, **kwargs):
+    training = runner(work_dir, resume=True, **kwargs)
+    training.train()
+    assert training.message_hub.get_scalar('train/time').current() > 0
+    assert 'resumed epoch: 2' in ''.join(path.read_text() for path in work_dir.glob('*/*.log'))
+    assert training.epoch == 4 and (work_dir / 'epoch_4.pth').is_file()
+
+
+def test_a_folder_that_turns_read_only_leaves_the_last_whole_checkpoint(tmp_path, closed, capsys):
+    work_dir = tmp_path / 'work'
+    training = runner(work_dir)
+    training.train_loop.dataloader.batch_sampler.sampler = Meets(lambda: closed(work_dir), 4)
+    assert 'Read-only file system' in ends_in_a_sentence(training, capsys)
+    assert epochs(work_dir) == [1, 2]
+    subprocess.run(['umount', '-l', work_dir], check=True)
+    goes_on_from_the_second_epoch(work_dir)
+
+
+class Photographs(Dataset):
+    """Image files."""
+
+    def __init__(self, files):
+        self.files, self.load = files, LoadImage()
+
+    def __len__(self):
+        return len(self.files)
+
+    def __getitem__(self, index):
+        return dict(x=float(self.load(dict(img_path=self.files[index]))['img'].mean() / 100))
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+def test_an_image_that_is_cut_off_while_training_is_named_and_nothing_is_lost(workers, tmp_path, capsys):
+    import cv2
+    import numpy as np
+    files = [tmp_path / f'{i}.jpg' for i in range(3)]
+    for file in files:
+        cv2.imwrite(str(file), np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+    whole = files[1].read_bytes()
+    loader = DataLoader(Photographs(files), batch_size=1, num_workers=workers)
+    loader.batch_sampler.sampler = Meets(lambda: files[1].write_bytes(whole[:len(whole) // 2]), 3)
+    work_dir = tmp_path / 'work'
+    said = ends_in_a_sentence(runner(work_dir, loader=loader), capsys)
+    assert f"image '{files[1]}' is truncated or no image" in said
+    assert epochs(work_dir) == [1, 2]
+    files[1].write_bytes(whole)
+    goes_on_from_the_second_epoch(work_dir, loader=DataLoader(Photographs(files), batch_size=1, num_workers=workers))

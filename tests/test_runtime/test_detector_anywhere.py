@@ -1,5 +1,6 @@
 """The packed detector from many threads, in forked and spawned processes, from C, and on files of strangers."""
 import copy
+import json
 import multiprocessing
 import os
 import pickle
@@ -16,12 +17,13 @@ from test_file import mutated, resized
 
 from nasbnn_det.native import load_library
 from nasbnn_det.native.build import INCLUDE_DIR
-from nasbnn_det.runtime import PackedDetector, free_workspaces
-from nasbnn_det.runtime.native_detector import NativeDetector, Prepared
+from nasbnn_det.runtime import PackedClassifier, PackedDetector, free_workspaces
+from nasbnn_det.runtime.native_detector import NativeDetector
+from nasbnn_det.runtime.native_network import Prepared
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'tests' / 'csrc'))
-import small_detector  # noqa: E402
+import small_network  # noqa: E402
 
 needs_fork = pytest.mark.skipif(not hasattr(os, 'fork'), reason='this system has no fork')
 
@@ -30,7 +32,7 @@ needs_fork = pytest.mark.skipif(not hasattr(os, 'fork'), reason='this system has
 def file(tmp_path_factory):
     """A small packed detector of random numbers."""
     path = tmp_path_factory.mktemp('small') / 'd.safetensors'
-    small_detector.write(path)
+    small_network.write(path)
     return path
 
 
@@ -63,7 +65,7 @@ def test_64_threads_call_one_detector(file, images):
 
 
 def test_two_detectors_at_once(file, images, tmp_path):
-    small_detector.write(tmp_path / 'other.safetensors', seed=1)
+    small_network.write(tmp_path / 'other.safetensors', seed=1)
     detectors = [PackedDetector(file, 2), PackedDetector(tmp_path / 'other.safetensors', 4)]
     want = [detector(images) for detector in detectors]
     assert not all_same(*want)
@@ -135,6 +137,13 @@ def test_memory_stays_flat(file, images):
     assert all(len(found.scores) for found in detector(images))
 
 
+@pytest.fixture(params=[kind for kind in small_network.KINDS if kind != 'classifier'])
+def any_file(request, tmp_path):
+    """A small packed detector of each kind of head."""
+    small_network.write(tmp_path / 'd.safetensors', kind=request.param)
+    return tmp_path / 'd.safetensors'
+
+
 def fuzz(file, seed, count):
     """Loads mutated files and runs what loads; returns how many were refused and how many ran."""
     rng, data, planes, refused = np.random.default_rng(seed), file.read_bytes(), np.full((3, 32, 32), 0.5, np.float32), 0
@@ -154,26 +163,73 @@ def fuzz(file, seed, count):
     return refused, count - refused
 
 
-def test_mutated_files_are_refused_or_run(file):
-    refused, ran = fuzz(file, 0, 3000)
-    assert refused > 300 and ran > 300
+def test_mutated_files_are_refused_or_run(any_file):
+    refused, ran = fuzz(any_file, 0, 1000)
+    assert refused > 100 and ran > 100
+
+
+VALUES = [0, 1, -1, 3, 2**31, 2**70, 0.5, -0.5, 1e308, True, None, '', 'fpn', [], [1], [[3]], [[[1, 2, 3, 4]]] * 3, {},
+          {'a': 1}]
+
+
+def places(value, path=()):
+    """Paths of everything inside a JSON value."""
+    for key, part in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield (*path, key)
+        yield from places(part, (*path, key))
+
+
+def redescribed(rng, data):
+    """A file whose description of the network has another value, one less or one more."""
+    length = int.from_bytes(data[:8], 'little')
+    outer = json.loads(data[8:8 + length])
+    header = json.loads(outer['__metadata__']['nasbnn_det'])
+    found = list(places(header['network']))
+    *path, key = found[rng.integers(len(found))]
+    owner = header['network']
+    for step in path:
+        owner = owner[step]
+    choice = rng.integers(4)
+    if choice == 0:
+        del owner[key]
+    elif choice == 1 and isinstance(owner, list):
+        owner.insert(key, owner[key])
+    else:
+        owner[key] = VALUES[rng.integers(len(VALUES))]
+    outer['__metadata__']['nasbnn_det'] = json.dumps(header)
+    text = json.dumps(outer).encode()
+    return len(text).to_bytes(8, 'little') + text + data[8 + length:]
+
+
+def test_descriptions_with_other_values_are_refused_or_run(any_file):
+    rng, data, planes, refused = np.random.default_rng(0), any_file.read_bytes(), np.ones((3, 40, 40), np.float32), 0
+    for _ in range(400):
+        try:
+            detector = NativeDetector(redescribed(rng, data), 1, check_sum=False)
+        except ValueError as error:
+            assert 'describes no detector: ' in str(error), error
+            refused += 1
+            continue
+        found = detector.detect_prepared(Prepared(planes, (40, 40), (1.0, 1.0)), 0.0)
+        assert (found.labels < len(detector.classes)).all() and np.isfinite(found.scores).all()
+    assert 100 < refused < 400
 
 
 @pytest.mark.slow
-def test_many_mutated_files_are_refused_or_run(file):
-    refused, ran = fuzz(file, 1, 30000)
-    assert refused > 3000 and ran > 3000
+def test_many_mutated_files_are_refused_or_run(any_file):
+    refused, ran = fuzz(any_file, 1, 10000)
+    assert refused > 1000 and ran > 1000
 
 
-def test_every_cut_of_a_file_is_refused(file):
-    data = file.read_bytes()
+def test_every_cut_of_a_file_is_refused(any_file):
+    data = any_file.read_bytes()
     for end in (*range(0, 400), *range(400, len(data), 97)):
         with pytest.raises(ValueError, match='no packed file|is damaged|cut off'):
             PackedDetector(data[:end])
 
 
 @pytest.mark.skipif(shutil.which('cc') is None, reason='there is no C compiler')
-def test_the_example_in_c_prints_the_same_boxes(file, images, tmp_path):
+def test_the_example_in_c_prints_the_same(file, images, tmp_path):
     library = Path(load_library()._name)
     program = tmp_path / 'detect'
     subprocess.run(['cc', '-std=c99', '-Wall', '-Wextra', '-Werror', f'-I{INCLUDE_DIR}', ROOT / 'examples' / 'detect.c',
@@ -191,6 +247,10 @@ def test_the_example_in_c_prints_the_same_boxes(file, images, tmp_path):
     want = [f'{detector.classes[label]} {score:.4f} ' + ' '.join(f'{v:.1f}' for v in box)
             for box, label, score in zip(found.boxes, found.labels, found.scores)]
     assert done.stdout.splitlines() == want and want
+    small_network.write(tmp_path / 'c.safetensors', kind='classifier')
+    done = run(tmp_path / 'c.safetensors', picture)
+    probabilities = PackedClassifier(tmp_path / 'c.safetensors')(pixels).probabilities
+    assert done.stdout.splitlines() == [f'{name} {value:.4f}' for name, value in zip(('a', 'b', 'ü'), probabilities)]
     picture.write_bytes(picture.read_bytes()[:100])
     for arguments, message in (((file, picture), "p.ppm' can't be read"),
                                ((tmp_path / 'none', picture), "none' does not exist"),

@@ -10,7 +10,8 @@ from torchvision.ops import nms
 
 from nasbnn_det.runtime import PackedDetector, PackedFile, load_packed, save_packed
 from nasbnn_det.runtime.file import packed_bytes
-from nasbnn_det.runtime.native_detector import decode, prepare
+from nasbnn_det.runtime.native_detector import decode
+from nasbnn_det.runtime.native_network import prepare
 
 DESCRIBED = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
 
@@ -188,7 +189,7 @@ def test_boxes_suppress_those_of_their_own_class_alone(classes, size):
 
 def decoded(logits, distances, settings, size):
     """What the library decodes of maps."""
-    return decode(dict(settings, kind='rtmdet'), logits, distances, (size, size))
+    return decode(dict(settings, kind='rtmdet'), (logits, distances), (size, size))
 
 
 SETTINGS = dict(num_classes=7, strides=[8, 16], score_thr=0.02, nms_pre=700, max_per_img=300, iou_threshold=0.5, offset=0.0)

@@ -18,7 +18,7 @@ from nasbnn_det.deploy.packing import describe_network, pack_checkpoint
 from nasbnn_det.deploy.preprocessing import read_preprocessing
 from nasbnn_det.registry import MODELS
 from nasbnn_det.runtime import load_packed, pack, save_packed
-from nasbnn_det.runtime.native_detector import prepare
+from nasbnn_det.runtime.native_network import prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -161,7 +161,7 @@ def test_bad_images_are_named(trained, tmp_path):
 
 @pytest.mark.parametrize('change, message', [
     (dict(network=None), 'does not stand by itself: evaluate it with tools/test.py'),
-    (dict(network=dict(kind='yolo')), "knows the kind 'rtmdet'"),
+    (dict(network=dict(kind='yolo')), "knows the kinds 'fcos', 'retinanet', 'rtmdet', 'ssd'"),
     (dict(network=dict(kind='rtmdet', num_classes=5)), 'num_classes and strides must be among them'),
     (dict(network=dict(kind='rtmdet', num_classes=4, strides=[8, 16, 32])), 'another number of outputs than 4'),
     (dict(network=dict(kind='rtmdet', num_classes=5, strides=[8, 16])), 'needs a chain backbone with 2 outputs'),
@@ -278,7 +278,7 @@ def neck_maps(model, maps):
     (lambda model: model.test_cfg.nms.update(class_agnostic=True), 'suppression is'),
     (lambda model: model.test_cfg.nms.update(offset=1), 'suppression is'),
     (lambda model: model.test_cfg.update(with_nms=False), r"test_cfg has the settings \[.*'with_nms'"),
-    (lambda model: setattr(model, 'bbox_head', torch.nn.Identity()), "its head is not RTMDet's"),
+    (lambda model: setattr(model, 'bbox_head', torch.nn.Identity()), "its head is none of RTMDet's, Ret"),
     (lambda model: setattr(model.neck.laterals, '0', torch.nn.Identity()), 'needs a chain neck.laterals.0'),
     (lambda model: setattr(model.neck, 'forward', lambda maps: [2 * x for x in neck_maps(model, maps)]), 'other maps'),
 ])

@@ -39,6 +39,17 @@ def test_a_resumed_training_is_put_together(tmp_path):
     assert [row['step'] for row in log.train] == list(range(1, 11)) and log.unit == 'epoch' and log.seconds == 370
 
 
+def test_parts_are_put_together_though_the_clock_was_put_back(tmp_path):
+    write_part(tmp_path, 5, range(1, 4))
+    write_part(tmp_path, 1, range(3, 6), score=0.2)
+    log = read_run(write_part(tmp_path, 6, range(5, 7), score=0.3))
+    assert log.curve('coco/bbox_mAP') == pytest.approx({1: 0.1, 2: 0.2, 3: 0.6, 4: 0.8, 5: 1.5, 6: 1.8})
+    assert [row['step'] for row in log.train] == list(range(1, 13))
+    text = tmp_path / START.format(5) / f'{START.format(5)}.log'
+    text.write_text(text.read_text() + '2025/12/31 23:03:05 - on\n2025/12/31 23:03:06 - done\n')
+    assert read_run(tmp_path).seconds == log.seconds + 1
+
+
 def test_a_training_that_began_anew_forgets_the_one_before(tmp_path):
     write_part(tmp_path, 1, range(1, 9))
     log = read_run(write_part(tmp_path, 2, range(1, 4), score=0.2))

@@ -131,7 +131,7 @@ def decoding(model: nn.Module, image: Tensor, rounds: int) -> Dict[str, float]:
     runs: Dict[str, Callable[[], object]] = {}
     for count in (CANDIDATES, 3000):
         network = {**file.info['network'], 'score_thr': threshold(maps[0], count)}
-        runs[f'decoding_{count}'] = partial(decode, network, *maps, tuple(image.shape[2:]))
+        runs[f'decoding_{count}'] = partial(decode, network, maps, tuple(image.shape[2:]))
     return in_turn(runs, 4 * rounds)
 
 

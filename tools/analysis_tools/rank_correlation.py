@@ -1,15 +1,17 @@
 """Kendall's tau between the scores architectures inherit from a supernet and those of training each one alone.
 
 Takes the file score_subnets.py wrote, trains some of its architectures from random weights by a fine-tuning config, each
-in a folder of its own (a finished one is not trained again), and prints one JSON line.
+in a folder of its own (a finished one is not trained again), and prints one JSON line. ``kendall_tau_std`` is how much tau
+varies with the choice of the architectures, by bootstrap.
 """
 import argparse
 import json
 from pathlib import Path
+from typing import Sequence
 
 import numpy as np
 from mmengine.runner import Runner
-from scipy.stats import kendalltau
+from scipy.stats import bootstrap, kendalltau
 
 from nasbnn_det.cli import add_config_options, read_config, run_tool
 from nasbnn_det.files import replace_text, result_file
@@ -36,8 +38,8 @@ def read_scores(path: str) -> dict:
 
 def choose(subnets: list, num: int) -> list:
     """Architectures spread evenly over the ranks of their OPs."""
-    if not 2 <= num <= len(subnets):
-        raise ValueError(f'--num is {num}; allowed are 2 to {len(subnets)}, the architectures in the file')
+    if not 3 <= num <= len(subnets):
+        raise ValueError(f'--num is {num}; allowed are 3 to {len(subnets)}, the architectures in the file')
     ordered = sorted(subnets, key=lambda row: row['ops'])
     return [ordered[i] for i in np.linspace(0, len(ordered) - 1, num).round().astype(int)]
 
@@ -63,6 +65,13 @@ def train_alone(row: dict, folder: Path, args: argparse.Namespace) -> float:
     return score
 
 
+def spread_of_tau(inherited: Sequence[float], alone: Sequence[float]) -> float:
+    """Standard deviation of tau over architectures drawn again from these."""
+    draws = bootstrap((inherited, alone), lambda x, y: kendalltau(x, y).statistic, paired=True, vectorized=False,
+                      n_resamples=999, method='percentile', random_state=0).bootstrap_distribution
+    return float(np.nanstd(draws))  # no number where a draw holds one architecture alone
+
+
 def main() -> None:
     args = parse_args()
     scores = read_scores(args.scores)
@@ -72,10 +81,11 @@ def main() -> None:
     alone = [train_alone(row, Path(args.work_dir) / f'{i:02d}', args) for i, row in enumerate(chosen)]
     inherited = [row['score'] for row in chosen]
     found = kendalltau(inherited, alone)
-    metrics = {'rank/kendall_tau': found.statistic, 'rank/p_value': found.pvalue}
+    spread = spread_of_tau(inherited, alone)
+    metrics = {'rank/kendall_tau': found.statistic, 'rank/kendall_tau_std': spread, 'rank/p_value': found.pvalue}
     replace_text(result_path, json.dumps(dict(metrics=metrics), indent=1) + '\n')
-    print(json.dumps(dict(kendall_tau=found.statistic, p_value=found.pvalue, num=args.num, inherited=inherited,
-                          alone=alone, ops=[row['ops'] for row in chosen])))
+    print(json.dumps(dict(kendall_tau=found.statistic, kendall_tau_std=spread, p_value=found.pvalue, num=args.num,
+                          inherited=inherited, alone=alone, ops=[row['ops'] for row in chosen])))
 
 
 if __name__ == '__main__':

@@ -49,9 +49,9 @@ def train(args: argparse.Namespace, seed: int) -> dict:
     cfg.experiment_name = f'{Path(args.work_dir).name}_seed{seed}'
     cfg.randomness = dict(cfg.get('randomness', {}), seed=seed)
     runner = Runner.from_cfg(cfg)
-    start = time.time()
+    start = time.monotonic()
     runner.train()
-    seconds = time.time() - start
+    seconds = time.monotonic() - start
     metrics = runner.val_loop.run()
     name = args.score or ('coco/bbox_mAP' if cfg.get('default_scope') == 'mmdet' else 'accuracy/top1')
     if name not in metrics:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..binarization import BINARIZATIONS, Binarization, WeightRule, register_rule
 from ..sign import sign_weight
-from ..weight import mean_magnitude, standardize_weight, transform_kernel
+from ..weight import mean_magnitude, standardize_weight, standardized_signs, transform_kernel
 from .bireal import QuadraticSign
 
 
@@ -33,8 +33,7 @@ class NASBNNWeights(WeightRule):
         return replace(self, bi_transform=False)
 
     def prepare(self, weight: Tensor, matrix: Optional[Tensor] = None) -> Tensor:
-        if matrix is not None:
-            weight = transform_kernel(weight, matrix)
+        weight = _transformed(weight, matrix)
         return standardize_weight(weight) if self.standardize else weight
 
     def sign(self, weight: Tensor, progress: float) -> Tensor:
@@ -42,6 +41,15 @@ class NASBNNWeights(WeightRule):
 
     def scale(self, weight: Tensor) -> Tensor:
         return mean_magnitude(weight.detach())
+
+    def signs_and_scale(self, weight: Tensor, matrix: Optional[Tensor], progress: float) -> Tuple[Tensor, Optional[Tensor]]:
+        if not self.standardize:
+            return super().signs_and_scale(weight, matrix, progress)
+        return standardized_signs(_transformed(weight, matrix))
+
+
+def _transformed(weight: Tensor, matrix: Optional[Tensor]) -> Tensor:
+    return weight if matrix is None else transform_kernel(weight, matrix)
 
 
 #: NAS-BNN to the letter: its supernets and found backbones.

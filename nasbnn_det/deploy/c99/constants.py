@@ -4,7 +4,7 @@ from typing import Any, Dict, Iterable, List, Tuple
 import numpy as np
 
 from ...runtime.layer import PackedLayer
-from ...runtime.native_detector import prepare
+from ...runtime.native_network import prepare
 
 _TYPES = {np.dtype(np.float32): 'float', np.dtype(np.uint32): 'uint32_t', np.dtype(np.int8): 'int8_t',
           np.dtype(np.uint8): 'uint8_t', np.dtype(np.uint16): 'uint16_t'}

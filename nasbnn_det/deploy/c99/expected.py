@@ -8,8 +8,8 @@ from torch import Tensor
 
 from ...native import REFERENCE, current_isa
 from ...runtime import Detections, PackedChain
-from ...runtime.classifier import average_pixels
-from ...runtime.native_detector import prepare
+from ...runtime.native_network import prepare
+from ...runtime.torch_classifier import average_pixels
 from .graph import Add, Average, Convolve
 from .networks import Network
 

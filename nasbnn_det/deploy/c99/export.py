@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 import numpy as np
 
 from ...files import replace_text
-from ...runtime.native_detector import prepare
+from ...runtime.native_network import prepare
 from ...runtime.preprocess import read_image
 from .arena import Arena, plan_arena
 from .constants import Constants, c_float, c_values, prepared_bytes

@@ -6,14 +6,14 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 import numpy as np
 
 from ...runtime import PackedDetector, PackedFile, load_packed
-from ...runtime.classifier import PackedClassifier
 from ...runtime.file import packed_bytes
-from ...runtime.native_detector import prepare
+from ...runtime.native_network import prepare
+from ...runtime.torch_classifier import TorchClassifier
 from .graph import Graph, Map
 
 
 class Decoding(NamedTuple):
-    """What a packed file says of an RTMDet head and its decoding; see ``deploy/rtmdet.py``."""
+    """What a packed file says of an RTMDet head and its decoding; see ``deploy/dense_heads.py``."""
     num_classes: int
     strides: List[int]
     offset: float
@@ -34,12 +34,12 @@ class Network:
         runtime: The packed runtime's own form, which tells what must come out.
         classes (list[str]): Names; may be empty for a classifier.
         settings (Decoding, optional): A detector's decoding.
-        preprocessing (dict): How bytes become the input, as :func:`nasbnn_det.runtime.native_detector.prepare` takes it;
+        preprocessing (dict): How bytes become the input, as :func:`nasbnn_det.runtime.native_network.prepare` takes it;
             nothing is resized or padded.
     """
     kind: str
     graph: Graph
-    runtime: Union[PackedClassifier, PackedDetector]
+    runtime: Union[TorchClassifier, PackedDetector]
     classes: List[str]
     settings: Optional[Decoding] = None
     preprocessing: Dict[str, Any] = field(default_factory=dict)
@@ -88,15 +88,20 @@ def read_network(path: Union[str, os.PathLike], size: Optional[Tuple[int, int]] 
 
 
 def _classifier(packed: PackedFile, graph: Graph) -> Network:
-    module = PackedClassifier.from_file(packed)
+    module = TorchClassifier.from_file(packed)
     features = graph.chain(list(module.backbone.layers), None)
     graph.deliver(graph.chain(list(module.linear.layers), graph.average(features)))
-    return Network(PackedClassifier.KIND, graph, module, list(packed.info.get('classes') or ()))
+    return Network(TorchClassifier.KIND, graph, module, list(packed.info.get('classes') or ()))
 
 
 def _rtmdet(packed: PackedFile, graph: Graph) -> Network:
     runtime = PackedDetector(packed_bytes(packed))  # refuses settings that contradict the chains
-    settings = Decoding(**{key: value for key, value in packed.info['network'].items() if key != 'kind'})
+    network = packed.info['network']
+    levels, neck = len(network['strides']), network.get('neck', 'pafpn')
+    towers = {f'bbox_head.{branch}_towers.{i}' for branch in ('cls', 'reg') for i in range(levels)}
+    if neck != 'pafpn' or len(packed.chains['backbone'].outputs) != levels or not towers <= set(packed.chains):
+        raise ValueError('C code is written of RTMDet with towers on a BinaryPAFPN of as many levels as its backbone gives')
+    settings = Decoding(**{key: value for key, value in network.items() if key not in ('kind', 'neck')})
     if not 0 <= settings.iou_threshold <= 1:
         raise ValueError(f'iou_threshold is {settings.iou_threshold}; allowed are 0 to 1')
 
@@ -123,4 +128,4 @@ def _rtmdet(packed: PackedFile, graph: Graph) -> Network:
 
 
 #: By the kind in the packed file.
-KINDS: Dict[str, Callable[[PackedFile, Graph], Network]] = {PackedClassifier.KIND: _classifier, 'rtmdet': _rtmdet}
+KINDS: Dict[str, Callable[[PackedFile, Graph], Network]] = {TorchClassifier.KIND: _classifier, 'rtmdet': _rtmdet}

@@ -110,7 +110,7 @@ def store_images(name: str, dataloader: DataLoader, indices: Sequence[int], cach
     # Without facts about each image nobody can tell whether a file is still right.
     if cache.folder is not None and hasattr(dataset, 'get_data_info'):
         folder = Path(cache.folder) / f'{name}-{_hash(dataset, indices, identity)}'
-    start = time.time()
+    start = time.monotonic()
     if folder is not None and folder.is_dir():
         how = f'found in {folder}'
     elif folder is not None and get_world_size() > 1:
@@ -135,7 +135,7 @@ def store_images(name: str, dataloader: DataLoader, indices: Sequence[int], cach
 def _told(name: str, stored: StoredImages, how: str, start: float) -> StoredImages:
     size = ' x '.join(map(str, stored.shape[1:]))
     print_log(f'{name}: {len(stored)} images of {size}, {stored.nbytes / 1e9:.2f} GB {how}, after '
-              f'{time.time() - start:.0f} s', 'current')
+              f'{time.monotonic() - start:.0f} s', 'current')
     return stored
 
 

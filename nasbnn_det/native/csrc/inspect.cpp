@@ -1,6 +1,5 @@
-// What tools and tests look at inside a detector: the network's input and the head's maps.
+// What tools and tests look at inside a network: the network's input and the head's maps.
 #include <algorithm>
-#include <cmath>
 
 #include "detector.h"
 
@@ -37,49 +36,74 @@ NB_API nasbnn_det* nb_load_unchecked(const void* data, size_t bytes, int threads
   nasbnn_det* out = nullptr;
   *status = guarded([&] {
     const DataName name{"what lies in memory", "the packed file in memory"};
-    out = make_detector(static_cast<const uint8_t*>(data), bytes, name, threads, false);
+    out = make_network(static_cast<const uint8_t*>(data), bytes, name, threads, Part::kNetwork, false);
   });
   return out;
 }
 
-NB_API int nb_detector_levels(const nasbnn_det* detector) { return int(detector->network.settings().strides.size()); }
+// Levels of a detector, and branches of its head; 0 of other networks.
+NB_API int nb_detector_levels(const nasbnn_det* network) {
+  const auto* detector = std::get_if<DenseDetector>(&network->network);
+  return detector ? int(detector->head().levels()) : 0;
+}
+NB_API int nb_detector_branches(const nasbnn_det* network) {
+  const auto* detector = std::get_if<DenseDetector>(&network->network);
+  return detector ? int(detector->head().branches().size()) : 0;
+}
 
-// The maps of a prepared input: sizes [levels][height, width]; and unless they are null, per level class logits
-// [height][width][classes] and distances [height][width][left, top, right, bottom] in pixels.
-NB_API int nb_detector_maps(const nasbnn_det* detector, const float* planes, int64_t height, int64_t width, int64_t* sizes,
-                            float* const* logits, float* const* distances) {
+// What a detector's head gives of a prepared input, in the form of MMDetection's heads in mode 'tensor': sizes [branches]
+// [levels][height, width, channels], and unless they are null the maps [branches][levels], each [height][width][channels].
+NB_API int nb_detector_maps(const nasbnn_det* network, const float* planes, int64_t height, int64_t width, int64_t* sizes,
+                            float* const* maps) {
   return guarded([&] {
-    Session session(detector->threads);
-    const HeadSettings& settings = detector->network.settings();
-    const auto levels = detector->network.forward(planes, height, width, {session.workers(), *detector->isa, session.space()});
-    for (size_t i = 0; i < levels.size(); ++i) {
-      const int64_t points = levels[i].height * levels[i].width;
-      sizes[2 * i] = levels[i].height;
-      sizes[2 * i + 1] = levels[i].width;
-      if (!logits) continue;
-      std::copy_n(levels[i].logits, points * settings.num_classes, logits[i]);
-      for (int64_t j = 0; j < 4 * points; ++j) distances[i][j] = distance_of(levels[i].log_distances[j], settings.strides[i]);
-    }
+    Session session(network->threads);
+    const DenseDetector& detector = network->detector();
+    const Head& head = detector.head();
+    const auto levels = detector.forward(planes, height, width, {session.workers(), *network->isa, session.space()});
+    for (size_t branch = 0; branch < head.branches().size(); ++branch)
+      for (size_t level = 0; level < levels.size(); ++level) {
+        const size_t place = branch * levels.size() + level;
+        const LevelMaps& found = levels[level];
+        const int64_t channels = head.outputs(branch, level);
+        sizes[3 * place] = found.height;
+        sizes[3 * place + 1] = found.width;
+        sizes[3 * place + 2] = channels;
+        for (int64_t i = 0; maps && i < found.height * found.width * channels; ++i)
+          maps[place][i] = head.delivered(branch, level, found.maps[branch][i]);
+      }
   });
 }
 
-// Decodes maps as nb_detector_maps gives them, heights and widths in `sizes`, with the settings that a packed file gives a
-// network, JSON. Writes at most `room` boxes and returns how many, or the negative status.
-NB_API int nb_decode(const char* network, const int64_t* sizes, const float* const* logits, const float* const* distances,
-                     int64_t height, int64_t width, nasbnn_det_box* boxes, int room) {
-  int count = 0;
+// Decodes maps as nb_detector_maps gives them, whose sizes are those too, with what a packed file says of its network, JSON.
+// Writes at most `room` boxes and returns how many, or the negative status.
+NB_API int nb_decode(const char* network, int count, const int64_t* sizes, const float* const* maps, int64_t height,
+                     int64_t width, nasbnn_det_box* boxes, int room) {
+  int written = 0;
   const nasbnn_det_status status = guarded([&] {
-    const HeadSettings settings = HeadSettings::read(parse_described(network));
-    std::vector<LevelMaps> levels;
-    std::vector<std::vector<float>> logs;
-    for (size_t i = 0; i < settings.strides.size(); ++i) {
-      logs.emplace_back(distances[i], distances[i] + 4 * sizes[2 * i] * sizes[2 * i + 1]);
-      for (float& value : logs.back()) value = std::log(value / float(settings.strides[i]));
-      levels.push_back({sizes[2 * i], sizes[2 * i + 1], logits[i], logs.back().data()});
+    const std::unique_ptr<Head> head = Head::make(parse_described(network));
+    const size_t branches = head->branches().size(), levels = head->levels();
+    if (size_t(count) != branches * levels)
+      throw Problem("there are " + std::to_string(count) + " maps; the head gives " + std::to_string(branches) +
+                    " of each of its " + std::to_string(levels) + " levels", NASBNN_DET_BAD_INPUT);
+    std::vector<LevelMaps> found(levels);
+    std::vector<std::vector<float>> predicted;
+    for (size_t place = 0; place < branches * levels; ++place) {
+      const size_t branch = place / levels, level = place % levels;
+      const int64_t *size = sizes + 3 * place, *first = sizes + 3 * level;
+      if (size[0] != first[0] || size[1] != first[1] || size[2] != head->outputs(branch, level))
+        throw Problem("map " + std::to_string(branch) + " of level " + std::to_string(level) + " has the shape (" +
+                      std::to_string(size[0]) + ", " + std::to_string(size[1]) + ", " + std::to_string(size[2]) + "); (" +
+                      std::to_string(first[0]) + ", " + std::to_string(first[1]) + ", " +
+                      std::to_string(head->outputs(branch, level)) + ") is wanted", NASBNN_DET_BAD_INPUT);
+      predicted.emplace_back(maps[place], maps[place] + size[0] * size[1] * size[2]);
+      for (float& value : predicted.back()) value = head->predicted(branch, level, value);
+      found[level].height = size[0];
+      found[level].width = size[1];
+      found[level].maps[branch] = predicted.back().data();
     }
-    const auto found = decode(levels, settings, {float(width), float(height), 1, 1});
-    count = int(std::min(found.size(), size_t(room)));
-    std::copy_n(found.begin(), count, boxes);
+    const auto decoded = decode(found, *head, {float(width), float(height), 1, 1});
+    written = int(std::min(decoded.size(), size_t(room)));
+    std::copy_n(decoded.begin(), written, boxes);
   });
-  return status ? -int(status) : count;
+  return status ? -int(status) : written;
 }

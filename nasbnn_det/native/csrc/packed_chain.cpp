@@ -240,3 +240,15 @@ std::map<std::string, PackedChain> read_chains(const Json& header, const std::ma
   }
   return chains;
 }
+
+PackedChain linear_chain(int64_t inputs, int64_t outputs, const std::vector<float>& weights, const std::vector<float>& bias) {
+  LayerSpec spec;
+  spec.weight = LayerSpec::Weight::kFloat;
+  spec.in_channels = inputs;
+  spec.out_channels = outputs;
+  auto tiles = std::make_shared<WeightTiles>();
+  tiles->spec = spec;
+  tile_reals(spec, reinterpret_cast<const uint8_t*>(weights.data()), {}, *tiles);
+  const std::vector<float> ones(size_t(outputs), 1);
+  return {{{spec, std::move(tiles), {}, tile_channels(spec, ones), tile_channels(spec, bias), {}, {}}}, {0}, false};
+}

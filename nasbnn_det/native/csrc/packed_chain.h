@@ -32,3 +32,6 @@ struct PackedChain {
 
 // Reads the chains that a packed file's header describes under `chains`; throws Problem where they contradict the tensors.
 std::map<std::string, PackedChain> read_chains(const Json& header, const std::map<std::string, StoredTensor>& tensors);
+
+// A layer of 1 x 1 pixels: weights [outputs][inputs] of floats, one after another, and a bias for each output.
+PackedChain linear_chain(int64_t inputs, int64_t outputs, const std::vector<float>& weights, const std::vector<float>& bias);

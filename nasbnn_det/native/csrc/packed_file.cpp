@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <cstdio>
+#include <cstring>
 #include <stdexcept>
 
 #include "problem.h"
@@ -30,6 +31,19 @@ std::string checksum(const Json& header, const Safetensors& file) {
     digest.update(tensor.data, size_t(tensor.bytes));
   }
   return digest.hex();
+}
+
+std::map<std::string, StateTensor> read_state(const Safetensors& file) {
+  const std::string prefix = "state.";
+  std::map<std::string, StateTensor> out;
+  for (const auto& [name, tensor] : file.tensors) {
+    if (name.compare(0, prefix.size(), prefix) || tensor.type != "float32") continue;
+    StateTensor& state = out[name.substr(prefix.size())];
+    state.shape = tensor.shape;
+    state.values.resize(size_t(tensor.bytes) / sizeof(float));
+    if (tensor.bytes) std::memcpy(state.values.data(), tensor.data, size_t(tensor.bytes));
+  }
+  return out;
 }
 
 }  // namespace
@@ -68,6 +82,7 @@ PackedFile read_packed(const uint8_t* data, size_t bytes, const DataName& name, 
     throw Problem(name.packed + " is damaged: its checksum is wrong");
   try {
     out.chains = read_chains(out.header, file.tensors);
+    out.state = read_state(file);
   } catch (const Problem& error) {
     throw Problem(name.packed + " contradicts itself: " + error.what());
   }

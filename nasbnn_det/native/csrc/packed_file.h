@@ -2,8 +2,15 @@
 #pragma once
 #include "packed_chain.h"
 
+// A tensor of float32 beside the chains.
+struct StateTensor {
+  std::vector<int64_t> shape;
+  std::vector<float> values;
+};
+
 struct PackedFile {
   std::map<std::string, PackedChain> chains;
+  std::map<std::string, StateTensor> state;  // by its name in the model; those of other types are left out
   Json header;
 };
 

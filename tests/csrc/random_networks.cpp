@@ -1,4 +1,4 @@
-// Runs a packed detector on random images, from many threads at once, and loads thousands of mutations of its file.
+// Runs a packed network and its backbone on random images, from many threads at once, and loads mutations of its file.
 //
 // Built with sanitizers it is a search for overruns in all that reads a stranger's file.
 #include <atomic>
@@ -38,25 +38,59 @@ struct Picture {
   }
 };
 
-std::vector<nasbnn_det_box> find(const nasbnn_det* detector, const Picture& p) {
-  std::vector<nasbnn_det_box> boxes(size_t(nasbnn_det_max_boxes(detector)));
-  const int count = nasbnn_det_detect(detector, p.pixels.data(), p.width, p.height, p.stride, 0, boxes.data(), int(boxes.size()));
-  boxes.resize(size_t(count < 0 ? 0 : count));
-  return boxes;
+template <class T>
+Bytes bytes_of(const std::vector<T>& values, size_t count) {
+  const auto* from = reinterpret_cast<const uint8_t*>(values.data());
+  return Bytes(from, from + count * sizeof(T));
 }
 
-bool same(const std::vector<nasbnn_det_box>& a, const std::vector<nasbnn_det_box>& b) {
-  return a.size() == b.size() && (a.empty() || !std::memcmp(a.data(), b.data(), a.size() * sizeof a[0]));
+// A backbone's maps of a picture, one after another.
+Bytes maps(const nasbnn_det* network, const Picture& p) {
+  nasbnn_det_geometry size;
+  if (nasbnn_det_plan(network, p.width, p.height, &size)) return {};
+  std::vector<float> planes(size_t(3 * size.height * size.width));
+  std::vector<int64_t> sizes(3 * size_t(nasbnn_det_num_maps(network)));
+  if (nasbnn_det_prepare(network, p.pixels.data(), p.width, p.height, p.stride, planes.data()) ||
+      nasbnn_det_map_sizes(network, size.height, size.width, sizes.data()))
+    return {};
+  std::vector<std::vector<float>> found;
+  std::vector<float*> places;
+  for (size_t i = 0; i < sizes.size(); i += 3) found.emplace_back(size_t(sizes[i] * sizes[i + 1] * sizes[i + 2]));
+  for (auto& map : found) places.push_back(map.data());
+  if (nasbnn_det_maps(network, planes.data(), size.height, size.width, places.data())) return {};
+  Bytes out;
+  for (const auto& map : found) {
+    const Bytes part = bytes_of(map, map.size());
+    out.insert(out.end(), part.begin(), part.end());
+  }
+  return out;
+}
+
+// What a network finds in a picture: boxes, logits and probabilities, or maps; nothing if it fails.
+Bytes find(const nasbnn_det* network, const Picture& p) {
+  const nasbnn_det_kind kind = nasbnn_det_kind_of(network);
+  if (kind == NASBNN_DET_BACKBONE) return maps(network, p);
+  if (kind == NASBNN_DET_CLASSIFIER) {
+    const size_t classes = size_t(nasbnn_det_num_classes(network));
+    std::vector<float> values(2 * classes);
+    const auto status = nasbnn_det_classify(network, p.pixels.data(), p.width, p.height, p.stride, values.data(),
+                                            values.data() + classes);
+    return bytes_of(values, status ? 0 : values.size());
+  }
+  std::vector<nasbnn_det_box> boxes(size_t(nasbnn_det_max_boxes(network)));
+  const int count = nasbnn_det_detect(network, p.pixels.data(), p.width, p.height, p.stride, 0, boxes.data(), int(boxes.size()));
+  return bytes_of(boxes, size_t(count < 0 ? 0 : count));
 }
 
 // Every instruction set and number of threads finds the same, also while others call.
-int run(const Bytes& file, std::mt19937_64& random, int pictures) {
+using Load = nasbnn_det*(const void* data, size_t bytes, int threads, nasbnn_det_status* status);
+int run(Load load, const Bytes& file, std::mt19937_64& random, int pictures) {
   std::vector<nasbnn_det*> detectors;
   for (int i = 0; const char* isa = nb_isa(i); ++i) {
     setenv("NASBNN_DET_ISA", isa, 1);
     for (int threads : {1, 3}) {
-      detectors.push_back(nasbnn_det_load_memory(file.data(), file.size(), threads, nullptr));
-      if (!detectors.back()) return std::printf("a detector does not load: %s\n", nasbnn_det_error()), 1;
+      detectors.push_back(load(file.data(), file.size(), threads, nullptr));
+      if (!detectors.back()) return std::printf("a network does not load: %s\n", nasbnn_det_error()), 1;
     }
   }
   std::atomic<int> wrong{0};
@@ -67,7 +101,7 @@ int run(const Bytes& file, std::mt19937_64& random, int pictures) {
     found += expected.size();
     std::vector<std::thread> callers;
     for (const nasbnn_det* detector : detectors)
-      callers.emplace_back([&, detector] { wrong += !same(find(detector, picture), expected); });
+      callers.emplace_back([&, detector] { wrong += find(detector, picture) != expected; });
     for (std::thread& caller : callers) caller.join();
   }
   for (nasbnn_det* detector : detectors) nasbnn_det_free(detector);
@@ -122,8 +156,12 @@ int fuzz(const Bytes& file, std::mt19937_64& random, int count, int& refused) {
       continue;
     }
     std::vector<nasbnn_det_box> boxes(size_t(nasbnn_det_max_boxes(detector)));
-    const int found = nasbnn_det_detect_prepared(detector, planes.data(), &geometry, 0, boxes.data(), int(boxes.size()));
-    if (found < 0 && !*nasbnn_det_error()) return std::printf("mutation %d fails without a word\n", i), 1;
+    std::vector<float> logits(size_t(nasbnn_det_num_classes(detector)));
+    const bool failed =
+        nasbnn_det_kind_of(detector) == NASBNN_DET_CLASSIFIER
+            ? nasbnn_det_classify_prepared(detector, planes.data(), geometry.height, geometry.width, logits.data(), nullptr)
+            : nasbnn_det_detect_prepared(detector, planes.data(), &geometry, 0, boxes.data(), int(boxes.size())) < 0;
+    if (failed && !*nasbnn_det_error()) return std::printf("mutation %d fails without a word\n", i), 1;
     nasbnn_det_free(detector);
   }
   return 0;
@@ -131,14 +169,16 @@ int fuzz(const Bytes& file, std::mt19937_64& random, int count, int& refused) {
 
 }  // namespace
 
-int check_detectors(const char* path, int mutations) {
+int check_network(const char* path, int mutations) {
   std::ifstream stream(path, std::ios::binary);
   const Bytes file((std::istreambuf_iterator<char>(stream)), {});
   std::mt19937_64 random(0);
   int refused = 0;
-  if (run(file, random, 30) || fuzz(file, random, mutations, refused)) return 1;
+  if (run(nasbnn_det_load_memory, file, random, 15) || run(nasbnn_det_load_backbone_memory, file, random, 5) ||
+      fuzz(file, random, mutations, refused))
+    return 1;
   nb_free_workspaces();
-  std::printf("a detector finds the same in 30 images on all paths and threads; %d of %d mutated files are refused, the others "
-              "run\n", refused, mutations);
+  std::printf("%s finds the same in 20 images on all paths and threads; %d of %d mutated files are refused, the others run\n",
+              path, refused, mutations);
   return 0;
 }
