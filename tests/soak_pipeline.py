@@ -25,7 +25,7 @@ CONFIG = '''
 _base_ = []
 
 from nasbnn_det.pipeline.stages import data, detector_data, evaluation, finetune, found, made_shapes
-from nasbnn_det.pipeline.stages import pretrained, search_stages, train, unvalidated
+from nasbnn_det.pipeline.stages import packing, pretrained, search_stages, train, unvalidated
 
 detector = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-8e_shapes-128.py'
 # Flips are drawn anew by a new process, so they are left out.
@@ -50,18 +50,18 @@ stages = [
           {'train_dataloader.dataset.pipeline.3.prob': 0.0, 'train_dataloader.batch_size': 4}),
     train('nasb', 'configs/nasb/nasb-search-r18-tiny_1xb32-4e_shapes-48.py', data(), short, still, unvalidated(),
           {'model.backbone.init_cfg': None, 'model.head.init_cfg': None, 'model.backbone.base_channels': 4}),
-    dict(name='packing', tool='tools/deploy/pack.py', args=[detector, '{detector.checkpoint}', '{stage_dir}/d.safetensors'],
-         cfg_options={**detector_data(), **found()}),
+    *packing(detector, detector_data(), found()),
     evaluation(detector, detector_data(), found(), {'test_dataloader.num_workers': 0}),
 ]
 '''
 
 
 #: In the order of the pipeline.
-STAGES = ['data', 'supernet', 'search', 'extract', 'finetune', 'detector', 'nasb', 'packing', 'evaluation']
+STAGES = ['data', 'supernet', 'search', 'extract', 'finetune', 'detector', 'nasb', 'packing', 'packed_pictures',
+          'evaluation']
 #: What each of them needs of the others.
 NEEDS = dict(supernet=['data'], search=['supernet'], extract=['search'], finetune=['extract'], detector=['extract'],
-             nasb=['data'], packing=['detector'], evaluation=['detector'])
+             nasb=['data'], packing=['detector'], packed_pictures=['packing'], evaluation=['detector'])
 
 
 def with_needs(stages: list) -> list:
@@ -153,7 +153,7 @@ def check(folder: Path, rows: list, stages: list) -> None:
     if 'search' in stages:
         assert Front.load(killed / 'search' / 'front.json').entries == Front.load(alone / 'search' / 'front.json').entries
     if 'packing' in stages:
-        expected, found = (load_file(run / 'packing' / 'd.safetensors') for run in (alone, killed))
+        expected, found = (load_file(run / 'packing' / 'detector.safetensors') for run in (alone, killed))
         assert set(expected) == set(found) and all(torch.equal(value, found[key]) for key, value in expected.items())
     for stage in {'supernet', 'finetune', 'detector', 'nasb'} & set(stages):
         expected, found = (torch.load(run / stage / 'epoch_4.pth', weights_only=False)['state_dict']

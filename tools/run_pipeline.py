@@ -3,7 +3,7 @@ import argparse
 from pathlib import Path
 
 from nasbnn_det.cli import read_config, run_tool
-from nasbnn_det.pipeline import load_stages, run_pipeline, write_report
+from nasbnn_det.pipeline import as_text, load_stages, run_pipeline, write_report
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,6 +29,8 @@ def main() -> None:
         for name in record['files']:
             if name.endswith('.png'):
                 print(f'picture: {work_dir / name}')
+            elif name.endswith('.safetensors'):
+                print(f'packed:  {work_dir / name}: {as_text(record["metrics"])}')
     print(f'report:  {report}')
 
 

@@ -8,6 +8,7 @@ from nasbnn_det.pipeline.stages import (
                                         found,
                                         made_shapes,
                                         operations,
+                                        packing,
                                         pictures,
                                         pretrained,
                                         search_stages,
@@ -27,4 +28,5 @@ stages = [
     operations(detector, 128, found()),
     evaluation(detector, detector_data(), found()),
     pictures(detector, detector_data(), found()),
+    *packing(detector, detector_data(), found()),
 ]

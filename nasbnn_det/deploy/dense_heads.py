@@ -4,6 +4,8 @@ from typing import Any, Callable, Dict, NamedTuple
 
 from torch import nn
 
+from .decoding_settings import decoding_settings
+
 
 class HeadKind(NamedTuple):
     """A kind of head.
@@ -33,7 +35,7 @@ def describe(model: nn.Module) -> Dict[str, Any]:
         titles = [f"{known.title}'s" for known in HEADS.values()]
         raise ValueError(f"its head is none of {', '.join(titles[:-1])} and {titles[-1]}")
     return dict(kind=kind, num_classes=head.num_classes, **_neck(model), **HEADS[kind].describe(head),
-                **_decoding(getattr(model, 'test_cfg', None) or {}))
+                **decoding_settings(model))
 
 
 def _neck(model: nn.Module) -> Dict[str, str]:
@@ -42,19 +44,6 @@ def _neck(model: nn.Module) -> Dict[str, str]:
     if hasattr(neck, 'top_down'):
         return {}
     return dict(neck='fpn' if hasattr(neck, 'laterals') else 'extra')
-
-
-def _decoding(test_cfg: Any) -> Dict[str, Any]:
-    nms = dict(test_cfg.get('nms') or {})
-    # What a file has words for, and what has no effect here: the number of boxes from which mmcv goes class by class.
-    known = {'type', 'iou_threshold', 'class_agnostic', 'split_thr'}
-    if set(nms) - known or nms.get('type', 'nms') != 'nms' or nms.get('class_agnostic') or 'iou_threshold' not in nms:
-        raise ValueError(f'its non-maximum suppression is {nms}')
-    others = set(test_cfg) - {'nms', 'nms_pre', 'min_bbox_size', 'score_thr', 'max_per_img'}
-    if others or not {'score_thr', 'max_per_img'} <= set(test_cfg):
-        raise ValueError(f'its test_cfg has the settings {sorted(test_cfg)}')
-    return dict(score_thr=test_cfg['score_thr'], nms_pre=test_cfg.get('nms_pre', -1), iou_threshold=nms['iou_threshold'],
-                max_per_img=test_cfg['max_per_img'], min_bbox_size=test_cfg.get('min_bbox_size', -1))
 
 
 def _strides(head: nn.Module) -> Dict[str, Any]:

@@ -63,21 +63,26 @@ def export_onnx(model: nn.Module,
     Raises:
         ValueError: If onnx or onnxruntime is missing, the network can't be exported, or onnxruntime disagrees.
     """
+    need_packages()
+    network = FlatNetwork(plain_form(model))
+    inputs = random_images(shapes)
+    with replacing(path) as part:
+        trace(network, (inputs[0], ), part)
+        finish_file(part, meta or {})
+        return [compare_outputs(model, part, x) for x in inputs] if check else []
+
+
+def need_packages() -> None:
+    """Says by ValueError which package is missing."""
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
         raise ValueError(f"exporting needs the package{'s' if len(missing) > 1 else ''} {' and '.join(missing)}; "
                          "'pip install nasbnn_det[deploy]' brings them")
-    network = FlatNetwork(plain_form(model))
-    inputs = [torch.randn(shape, generator=torch.Generator().manual_seed(i)) for i, shape in enumerate(shapes)]
-    with replacing(path) as part:
-        _trace(network, inputs[0], part)
-        finish_file(part, meta or {})
-        checks = [_check(model, network, part, x) for x in inputs] if check else []
-        wrong = next((found for found in checks if not found.median < 1e-3), None)
-        if wrong:
-            raise ValueError(f'onnxruntime and PyTorch disagree at {wrong.shape}: half of the relative differences '
-                             f'are above {wrong.median:.3g}; the file was not written')
-    return checks
+
+
+def random_images(shapes: Sequence[Tuple[int, ...]]) -> List[Tensor]:
+    """The same ones for the same shapes, of normally distributed numbers."""
+    return [torch.randn(shape, generator=torch.Generator().manual_seed(i)) for i, shape in enumerate(shapes)]
 
 
 def plain_form(model: nn.Module) -> nn.Module:
@@ -154,11 +159,15 @@ class FlatNetwork(nn.Module):
         super().__init__()
         self.network = network
         self.names: List[str] = []
+        self.eval()  # the exporter puts back the mode it finds
 
-    def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
-        named = named_outputs(self.network(x))
+    def forward(self, x: Tensor, *more: Tensor) -> Tuple[Tensor, ...]:
+        named = self.outputs(x, *more)
         self.names = [name for name, _ in named]
         return tuple(tensor for _, tensor in named)
+
+    def outputs(self, x: Tensor, *more: Tensor) -> List[Tuple[str, Tensor]]:
+        return named_outputs(self.network(x))
 
 
 def named_outputs(outputs: Any) -> List[Tuple[str, Tensor]]:
@@ -173,19 +182,30 @@ def named_outputs(outputs: Any) -> List[Tuple[str, Tensor]]:
     return [(f'{name}_{i}', level) for name, branch in zip(branches, outputs) for i, level in enumerate(branch)]
 
 
-def _trace(network: FlatNetwork, x: Tensor, path: Path) -> None:
-    outputs = network(x)
+def trace(network: FlatNetwork, inputs: Tuple[Tensor, ...], path: Path, input_names: Sequence[str] = ('images', ),
+          free: Optional[Dict[str, Dict[int, str]]] = None) -> None:
+    """Writes the network as an ONNX file.
+
+    Args:
+        network (FlatNetwork): The network.
+        inputs (tuple[Tensor]): What it is run on once, images first.
+        path (Path): The file.
+        input_names (Sequence[str]): A name each. Defaults to 'images' alone.
+        free (dict[str, dict[int, str]], optional): Names of free sizes, by input or output and its axis, beside those of
+            images and maps: batch, height and width.
+    """
+    outputs = network(*inputs)
     axes = {name: {0: 'batch', 2: f'{name}_height', 3: f'{name}_width'} if y.dim() == 4 else {0: 'batch'}
             for name, y in zip(network.names, outputs)}
+    axes.update(images={0: 'batch', 2: 'height', 3: 'width'}, **free or {})
     with warnings.catch_warnings():
         # The tracer warns where Python reads a size. Only channels are compared and computed with, and they are fixed.
         warnings.simplefilter('ignore', torch.jit.TracerWarning)
         # The other exporter, by torch.export, is newer, but demands proofs that odd sizes meet again after rounding.
         warnings.simplefilter('ignore', DeprecationWarning)
         warnings.simplefilter('ignore', FutureWarning)
-        torch.onnx.export(network, (x, ), str(path), opset_version=_OPSET, dynamo=False, input_names=['images'],
-                          output_names=network.names,
-                          dynamic_axes=dict(images={0: 'batch', 2: 'height', 3: 'width'}, **axes))
+        torch.onnx.export(network, inputs, str(path), opset_version=_OPSET, dynamo=False, input_names=list(input_names),
+                          output_names=network.names, dynamic_axes=axes)
 
 
 def finish_file(path: Path, meta: Dict[str, Any], allowed: Tuple[str, ...] = ()) -> None:
@@ -202,20 +222,36 @@ def finish_file(path: Path, meta: Dict[str, Any], allowed: Tuple[str, ...] = ())
     onnx.save(model, str(path))
 
 
-def _check(model: nn.Module, network: FlatNetwork, path: Path, x: Tensor) -> OnnxCheck:
+def run_onnx(model: Union[Path, bytes], inputs: Dict[str, np.ndarray], names: Sequence[str]) -> List[np.ndarray]:
+    """Outputs of a file, or of its bytes, in onnxruntime on the CPU."""
     import onnxruntime
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
-    results = session.run(network.names, {'images': x.numpy()})
+    options.log_severity_level = 3  # no warning that an input has a default
+    source = model if isinstance(model, bytes) else str(model)
+    session = onnxruntime.InferenceSession(source, options, providers=['CPUExecutionProvider'])
+    return session.run(list(names), inputs)
+
+
+def compare_outputs(model: nn.Module, path: Path, x: Tensor) -> OnnxCheck:
+    """Compares a file's outputs with the network's in PyTorch.
+
+    Raises:
+        ValueError: If shapes differ, or the median of the differences is too large.
+    """
     training = model.training
     with torch.no_grad():
-        wanted = [y.numpy() for _, y in named_outputs(model.eval()(x))]
+        wanted = named_outputs(model.eval()(x))
     model.train(training)
-    if any(a.shape != b.shape for a, b in zip(results, wanted)):
+    results = run_onnx(path, {'images': x.numpy()}, [name for name, _ in wanted])
+    if any(a.shape != tuple(b.shape) for a, (_, b) in zip(results, wanted)):
         raise ValueError(f'onnxruntime gives other shapes than PyTorch for an input of {tuple(x.shape)}')
-    differences = np.concatenate([_relative_difference(a, b).ravel() for a, b in zip(results, wanted)])
-    return OnnxCheck(tuple(x.shape), float(differences.max()), float(np.median(differences)))
+    differences = np.concatenate([_relative_difference(a, b.numpy()).ravel() for a, (_, b) in zip(results, wanted)])
+    found = OnnxCheck(tuple(x.shape), float(differences.max()), float(np.median(differences)))
+    if not found.median < 1e-3:
+        raise ValueError(f'onnxruntime and PyTorch disagree at {found.shape}: half of the relative differences are above '
+                         f'{found.median:.3g}; the file was not written')
+    return found
 
 
 def _relative_difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:

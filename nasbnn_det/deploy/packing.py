@@ -3,7 +3,7 @@ import copy
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Union
+from typing import Any, Dict, Union
 
 import numpy as np
 import torch
@@ -11,12 +11,12 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor, nn
 
-from ..datasets.class_names import check_same_places, class_names
 from ..models.checkpoint import check_checkpoint
 from ..runtime import PackedChain, PackedDetector, pack
 from ..runtime.file import PackedFile, packed_bytes, split_packed
 from ..runtime.native_detector import decode
 from . import dense_heads
+from .classes import classes_of_model
 from .classifier import describe_classifier, is_classifier, size_of_tests
 from .preprocessing import read_preprocessing
 
@@ -48,7 +48,7 @@ def pack_checkpoint(cfg: Config, checkpoint: Union[str, os.PathLike]) -> PackedF
     packed = pack(model.eval())
     chains, state = split_packed(packed)
     arch = getattr(getattr(model, 'backbone', None), 'arch', None)
-    classes = _classes(meta, cfg, checkpoint)
+    classes = classes_of_model(meta, cfg, checkpoint)
     network, preprocessing, needs_config = None, None, None
     try:
         if is_classifier(model):
@@ -140,19 +140,3 @@ def _same_boxes(network: Dict[str, Any], alone: PackedDetector, model: nn.Module
     found = decode(network, maps, size)
     return found.labels.tolist() == want.labels.tolist() and np.allclose(found.scores, want.scores, rtol=0, atol=1e-5) \
         and np.allclose(found.boxes, want.bboxes, rtol=1e-4, atol=1e-3)
-
-
-def _classes(meta: Dict[str, Any], cfg: Config, checkpoint: Union[str, os.PathLike]) -> List[str]:
-    """The checkpoint's classes, or else those of the config's test set, which must not order them otherwise."""
-    trained = class_names(meta.get('dataset_meta'))
-    named = _classes_of_set(cfg.get('test_dataloader', {}).get('dataset'))
-    check_same_places(trained, named, f"checkpoint '{checkpoint}'", "the config's test set")
-    return list(trained or named)
-
-
-def _classes_of_set(dataset: Any) -> Sequence[str]:
-    """What a data set's config says, or else a set that it wraps."""
-    if not isinstance(dataset, dict):
-        return ()
-    parts = [dataset.get('dataset'), *(dataset.get('datasets') or ())]
-    return class_names(dataset.get('metainfo')) or next(filter(None, map(_classes_of_set, parts)), ())

@@ -31,7 +31,7 @@ def write_report(records: Sequence[Dict[str, Any]], work_dir: Path) -> Path:
 def _markdown(report: Dict[str, Any]) -> str:
     lines = ['# Report', '', '| stage | seconds | metrics | OPs |', '|---|---|---|---|']
     for stage in report['stages']:
-        lines.append(f"| {stage['name']} | {stage['seconds']:.0f} | {_row(stage['metrics'])} | {_row(stage['ops'])} |")
+        lines.append(f"| {stage['name']} | {stage['seconds']:.0f} | {as_text(stage['metrics'])} | {as_text(stage['ops'])} |")
     lines += ['', f"{report['seconds'] / 60:.1f} minutes in all.", '', '## Last evaluation', '']
     lines += [f'* `{key}`: {_number(value)}' for key, value in report['metrics'].items()]
     pictures = [f for stage in report['stages'] for f in stage['files'] if f.endswith('.png')]
@@ -43,7 +43,8 @@ def _markdown(report: Dict[str, Any]) -> str:
     return '\n'.join(lines)
 
 
-def _row(values: Dict[str, Any]) -> str:
+def as_text(values: Dict[str, Any]) -> str:
+    """Numbers by name in one line."""
     return ', '.join(f'{key} {_number(value)}' for key, value in values.items())
 
 

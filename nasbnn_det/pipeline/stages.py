@@ -101,8 +101,22 @@ def evaluation(config: str, *options: _Options, of: str = 'detector', name: str 
 
 def pictures(config: str, *options: _Options, of: str = 'detector', name: str = 'pictures') -> _Row:
     """Draws detections with the checkpoint of the stage ``of``."""
-    return _stage(name, 'tools/analysis_tools/draw_detections.py',
-                  [config, f'{{{of}.checkpoint}}', '--out', '{stage_dir}/detections.png'], options)
+    return _pictures(config, f'{{{of}.checkpoint}}', name, options)
+
+
+def packing(config: str, *options: _Options, of: str = 'detector') -> List[_Row]:
+    """The checkpoint of the stage ``of`` as a packed file: 'packing' writes and times it, 'packed_pictures' draws by it."""
+    file = 'detector.safetensors'
+    return [
+        _stage('packing', 'tools/deploy/pack.py',
+               [config, f'{{{of}.checkpoint}}', f'{{stage_dir}}/{file}', '--time', '20'], options),
+        _pictures(config, f'{{packing}}/{file}', 'packed_pictures', options),
+    ]
+
+
+def _pictures(config: str, weights: str, name: str, options: Tuple[_Options, ...]) -> _Row:
+    return _stage(name, 'tools/analysis_tools/draw_detections.py', [config, weights, '--out', '{stage_dir}/detections.png'],
+                  options)
 
 
 def comparison(*runs: Tuple[str, str]) -> _Row:

@@ -17,6 +17,7 @@ from mmengine.registry import init_default_scope  # noqa: E402
 from nasbnn_det.registry import MODELS  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
+CLASSES = ('circle', 'square', 'triangle', 'star', 'cross')
 CONFIG = ROOT / 'configs' / 'detection' / 'rtmdet' / 'rtmdet_nasbnn-tiny_1xb16-8e_shapes-128.py'
 
 
@@ -37,8 +38,12 @@ def detector():
     return model
 
 
+def save(detector, path):
+    torch.save(dict(state_dict=detector.state_dict(), meta=dict(dataset_meta=dict(classes=CLASSES))), path)
+
+
 def test_detector(detector, tmp_path, run_tool):
-    torch.save(detector.state_dict(), tmp_path / 'detector.pth')
+    save(detector, tmp_path / 'detector.pth')
     result = run_tool('tools/deploy/export_onnx.py', CONFIG, tmp_path / 'detector.pth', tmp_path / 'out' / 'detector.onnx',
                       '--shape', 96, 64)
     assert result.returncode == 0, result.stderr
@@ -54,7 +59,26 @@ def test_detector(detector, tmp_path, run_tool):
         # A sign may turn where a value lies at its threshold: most places agree, not all of them must.
         assert np.mean(np.abs(got - want.numpy()) < 1e-3 * want.abs().mean().item()) > 0.9
     meta = {entry.key: json.loads(entry.value) for entry in onnx.load(str(path)).metadata_props}
-    assert meta == dict(preprocessing=dict(swap_channels=True, mean=[127.5] * 3, std=[127.5] * 3))
+    assert meta == dict(classes=list(CLASSES), preprocessing=dict(
+        scale=[128, 128], keep_ratio=True, pad_size=None, pad_value=[0, 0, 0], mean=[127.5] * 3, std=[127.5] * 3,
+        to_rgb=True, divisor=32))
+
+
+def test_a_pipeline_that_the_file_has_no_words_for(detector, tmp_path, run_tool):
+    """The file is written, and says what it knows."""
+    config = tmp_path / 'config.py'
+    config.write_text(f"""
+_base_ = {str(CONFIG)!r}
+test_dataloader = dict(dataset=dict(pipeline=[
+    dict(type='LoadImageFromFile'), dict(type='CenterCrop', crop_size=(64, 64)), dict(type='PackDetInputs')]))
+""")
+    save(detector, tmp_path / 'detector.pth')
+    result = run_tool('tools/deploy/export_onnx.py', config, tmp_path / 'detector.pth', tmp_path / 'd.onnx', '--detections',
+                      '--shape', 64)
+    assert result.returncode == 0, result.stderr
+    assert 'metadata does not say how images are resized and padded' in result.stdout and 'CenterCrop' in result.stdout
+    meta = {entry.key: json.loads(entry.value) for entry in onnx.load(str(tmp_path / 'd.onnx')).metadata_props}
+    assert meta['preprocessing'] == dict(to_rgb=True, mean=[127.5] * 3, std=[127.5] * 3)
 
 
 @pytest.mark.parametrize('out, options, message', [

@@ -2,11 +2,10 @@
 
 Everything is measured in one run: pairs in turn, medians of the rounds; prints one JSON line. Weights are random: times do
 not depend on them. Where the number of boxes counts, both detectors' thresholds are set so that equally many candidates
-reach non-maximum suppression.
+reach non-maximum suppression. Given a packed file and an image, it times that file on that image instead.
 """
 import argparse
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -14,7 +13,7 @@ import time
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -31,12 +30,14 @@ from nasbnn_det.runtime import (
     PackedLayer,
     available_isas,
     current_isa,
+    load_packed,
     pack,
     save_packed,
 )
 from nasbnn_det.runtime.file import packed_bytes, split_packed
 from nasbnn_det.runtime.native_detector import decode
 from nasbnn_det.runtime.ops import run_dots
+from nasbnn_det.runtime.timing import in_turn, time_detector
 from nasbnn_det.supernet import recalibrate_bn
 
 CONFIG = 'configs/detection/rtmdet/rtmdet_nasbnn-57m_8xb16-100e_coco-320.py'
@@ -47,7 +48,9 @@ PAUSE = 0.1
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', nargs='?', default=CONFIG, help='config of a detector with a found backbone')
+    parser.add_argument('config', nargs='?', default=CONFIG, metavar='CONFIG_OR_FILE',
+                        help='config of a detector with a found backbone, or a packed file (*.safetensors)')
+    parser.add_argument('image', nargs='?', help='image to time the packed file on')
     parser.add_argument('--size', type=int, default=320, help='height and width of the image in pixels, a multiple of 32')
     parser.add_argument('--memory-size', type=int, default=640, help='likewise for the measurement of memory')
     parser.add_argument('--threads', type=int, default=2)
@@ -94,35 +97,6 @@ def on_threads(count: int, run: Callable[[], object]) -> Callable[[], object]:
             return run()
 
     return wrapped
-
-
-def in_turn(runs: Dict[str, Callable[[], object]],
-            rounds: int,
-            clock: Callable[[], float] = time.perf_counter,
-            calls: int = 1,
-            pause: float = 0.0) -> Dict[str, float]:
-    """Median seconds of a call of each function; one round runs them all, one after another.
-
-    Args:
-        runs (dict[str, Callable]): The functions.
-        rounds (int): How often.
-        clock (Callable): What is read. Defaults to time that passes.
-        calls (int): So many in a row, of which the mean is taken. Defaults to 1.
-        pause (float): Seconds before each function, and a call of it that does not count: for runtimes with threads of their
-            own, which stay awake for a while. Defaults to 0.
-    """
-    times: Dict[str, List[float]] = {name: [] for name in runs}
-    for i in range(rounds + 1):
-        for name, run in runs.items():
-            if pause:
-                time.sleep(pause)
-                run()
-            start = clock()
-            for _ in range(calls):
-                run()
-            if i:  # the first round warms up
-                times[name].append((clock() - start) / calls)
-    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def threshold(logits: Sequence[np.ndarray], count: int) -> float:
@@ -238,6 +212,16 @@ def peak_memory(args: argparse.Namespace, model: nn.Module) -> Dict[str, int]:
     return found
 
 
+def own_file(args: argparse.Namespace) -> Dict[str, Any]:
+    """Times of a packed file on an image."""
+    if args.image is None:
+        raise ValueError(f"no image is given to time '{args.config}' on: benchmark_packed.py FILE IMAGE")
+    detector = PackedDetector(args.config, args.threads)
+    found = time_detector(detector, load_packed(args.config).info['network'], args.image, args.rounds)
+    return dict(found, threads=args.threads, rounds=args.rounds, image=args.image, file=args.config,
+                file_bytes=Path(args.config).stat().st_size, cpu=cpu_name(), isa=current_isa())
+
+
 class LastMap(nn.Module):
     """A backbone with its last output alone."""
 
@@ -276,6 +260,11 @@ def main() -> None:
     args = parse_args()
     if args.memory_of:
         return measure_memory(args)
+    if args.config.endswith('.safetensors'):
+        print(json.dumps(own_file(args)))
+        return
+    if args.image is not None:
+        raise ValueError(f"an image is for a packed file, whose name ends in .safetensors; '{args.config}' is none")
     from torchvision.models import mobilenet_v2
     model = build_detector(args.config)
     recalibrate_bn(model, [torch.randn(2, 3, 128, 128)])

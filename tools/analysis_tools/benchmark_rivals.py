@@ -17,7 +17,7 @@ from typing import Any, Callable, Dict, List, Tuple, Union
 
 import numpy as np
 import torch
-from benchmark_packed import PAUSE, in_turn, lone_layer
+from benchmark_packed import PAUSE, lone_layer
 from torch import nn
 
 from nasbnn_det.cli import run_tool
@@ -29,6 +29,7 @@ from nasbnn_det.deploy.packing import describe_network
 from nasbnn_det.native import peak_rate
 from nasbnn_det.runtime import PackedChain, PackedDetector, PackedFile, current_isa, pack
 from nasbnn_det.runtime.file import packed_bytes, split_packed
+from nasbnn_det.runtime.timing import in_turn
 from nasbnn_det.supernet import recalibrate_bn
 
 OURS = 'configs/detection/rtmdet/rtmdet_nasbnn-57m_8xb16-100e_coco-320.py'

@@ -1,22 +1,28 @@
 """Draws ground truth beside a detector's predictions on test images of a config, evenly spread over the set.
 
+Instead of a checkpoint it takes a packed file, whose detector then finds by itself, without the config's model, if it can.
+
 Of detections that overlap by more than half the best one is drawn. Without --score-thr those are drawn that are worth
 believing: from the score on that gives the best F1 on up to 200 test images.
 """
 import argparse
 import json
 from pathlib import Path
+from typing import Any, Callable, Dict
 
 import cv2
 import numpy as np
 import torch
+from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.registry import DATASETS, MODELS, init_default_scope
+from mmengine.structures import InstanceData
 
 from nasbnn_det.apis import check_checkpoint
 from nasbnn_det.cli import add_config_options, read_config, run_tool
 from nasbnn_det.evaluation.threshold import Boxes, find_threshold, without_overlaps
 from nasbnn_det.files import replace_text, replacing
+from nasbnn_det.runtime import PackedDetector, load_packed
 from nasbnn_det.runtime.preprocess import read_image
 from nasbnn_det.visualization.detections import comparison_sheet, draw_boxes
 
@@ -27,7 +33,7 @@ _CALIBRATION = 200
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='detector config file path')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('checkpoint', help='checkpoint file, or packed file (*.safetensors)')
     parser.add_argument('--out', required=True, help='PNG file to write')
     parser.add_argument('--num', type=int, default=12, help='number of images')
     parser.add_argument('--score-thr', type=float, help='lowest score drawn; found if not given')
@@ -63,6 +69,36 @@ def pair(sample, names, score_thr: float):
     return picture(image, sample.gt_instances, names, scale, False), picture(image, found, names, scale, True)
 
 
+def finder(cfg: Config, checkpoint: str) -> Callable[[Dict[str, Any]], Any]:
+    """What gives an image's data sample its predictions: the model, or the packed detector alone."""
+    packed = load_packed(checkpoint) if checkpoint.endswith('.safetensors') else None
+    if packed is not None and packed.info['network'] is not None:
+        detector = PackedDetector(checkpoint)
+
+        def find_alone(data: Dict[str, Any]):
+            sample = data['data_samples']
+            found = map(torch.from_numpy, detector(sample.img_path))
+            sample.pred_instances = InstanceData(**dict(zip(('bboxes', 'labels', 'scores'), found)))
+            return sample
+
+        return find_alone
+    if 'backbone' in cfg.model:
+        cfg.model.backbone.init_cfg = None  # the checkpoint brings all weights
+    model = MODELS.build(cfg.model)
+    if packed is None:
+        model.load_state_dict(check_checkpoint(model, checkpoint)[0])
+        model.to(get_device())
+    else:
+        packed.apply_to(model)
+    model.eval()
+
+    def find(data: Dict[str, Any]):
+        with torch.no_grad():
+            return model.test_step(dict(inputs=[data['inputs']], data_samples=[data['data_samples']]))[0]
+
+    return find
+
+
 def spread(num: int, size: int) -> list:
     """Up to ``num`` indices below ``size``, evenly spread."""
     return np.unique(np.linspace(0, size - 1, min(num, size)).round().astype(int)).tolist()
@@ -90,19 +126,13 @@ def main() -> None:
     cfg = read_config(args.config, args.cfg_options)
     # No runner: one keeps its logs and a copy of the config beside the picture, over whatever is there.
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    if 'backbone' in cfg.model:
-        cfg.model.backbone.init_cfg = None  # the checkpoint brings all weights
-    model = MODELS.build(cfg.model)
-    model.load_state_dict(check_checkpoint(model, args.checkpoint)[0])
-    model = model.to(get_device()).eval()
+    find = finder(cfg, args.checkpoint)
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     if not len(dataset):
         raise ValueError('the test data set has no image to draw')
 
     def look(i: int):
-        data = dataset[i]
-        with torch.no_grad():
-            return model.test_step(dict(inputs=[data['inputs']], data_samples=[data['data_samples']]))[0]
+        return find(dataset[i])
 
     score_thr = args.score_thr
     if score_thr is None:
