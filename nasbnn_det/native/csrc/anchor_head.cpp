@@ -43,7 +43,7 @@ AnchorHead::AnchorHead(const Json& network) {
 }
 
 int64_t AnchorHead::outputs(size_t branch, size_t level) const {
-  return int64_t(anchors_[level].size()) * (branch ? 4 : logits_per_prior());
+  return int64_t(anchors_[level].size()) * (branch == kBoxes ? 4 : logits_per_prior());
 }
 
 int64_t AnchorHead::priors(const LevelMaps& maps, size_t level) const {
@@ -58,7 +58,7 @@ Corners AnchorHead::box(const Candidate& candidate, const LevelMaps& maps) const
   const float right = float(point % maps.width) * stride, down = float(point / maps.width) * stride;
   const Corners anchor{shape.x1 + right, shape.y1 + down, shape.x2 + right, shape.y2 + down};
   float delta[4];
-  for (int i = 0; i < 4; ++i) delta[i] = maps.maps[1][4 * prior + i] * stds_[size_t(i)] + means_[size_t(i)];
+  for (int i = 0; i < 4; ++i) delta[i] = maps.maps[kBoxes][4 * prior + i] * stds_[size_t(i)] + means_[size_t(i)];
   const float width = anchor.x2 - anchor.x1, height = anchor.y2 - anchor.y1;
   const float x = (anchor.x1 + anchor.x2) * 0.5f + width * delta[0], y = (anchor.y1 + anchor.y2) * 0.5f + height * delta[1];
   const float half_width = width * std::exp(bounded(delta[2])) * 0.5f;

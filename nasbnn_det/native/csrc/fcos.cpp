@@ -26,11 +26,11 @@ class Fcos : public PointHead {
             {centerness_on_reg_ ? boxes : classes, "bbox_head.conv_centerness", false}};
   }
   int64_t outputs(size_t branch, size_t) const override {
-    return branch == 0 ? settings_.num_classes : branch == 1 ? 4 : 1;
+    return branch == kLogits ? settings_.num_classes : branch == kBoxes ? 4 : 1;
   }
 
   void find(const LevelMaps& maps, size_t level, std::vector<Candidate>& out) const override {
-    find_by_sigmoid(maps.maps[0], maps.height * maps.width * settings_.num_classes, settings_.score_thr, level, out);
+    find_by_sigmoid(maps.maps[kLogits], maps.height * maps.width * settings_.num_classes, settings_.score_thr, level, out);
   }
   bool rescores() const override { return true; }
   float score(const Candidate& candidate, const LevelMaps& maps) const override {

@@ -5,7 +5,7 @@
 
 #include "head_settings.h"
 
-constexpr size_t kMostBranches = 3;
+constexpr size_t kMostBranches = 3, kLogits = 0, kBoxes = 1;
 
 // What the predictors give for a level.
 struct LevelMaps {
@@ -41,7 +41,7 @@ class Head {
   const HeadSettings& settings() const { return settings_; }
   size_t levels() const { return settings_.strides.size(); }
 
-  // The first gives logits of classes, the second what boxes are made of.
+  // kLogits gives those of classes, kBoxes what boxes are made of.
   virtual std::vector<Branch> branches() const = 0;
   virtual int64_t outputs(size_t branch, size_t level) const = 0;
 
@@ -54,9 +54,9 @@ class Head {
   virtual bool rescores() const { return false; }
   virtual float score(const Candidate& candidate, const LevelMaps&) const { return candidate.score; }
 
-  // A predictor's value as MMDetection's head gives it, and back.
-  virtual float delivered(size_t /*branch*/, size_t /*level*/, float predicted) const { return predicted; }
-  virtual float predicted(size_t /*branch*/, size_t /*level*/, float delivered) const { return delivered; }
+  // A value that boxes are made of as MMDetection's head gives it, and back.
+  virtual float delivered(size_t /*level*/, float predicted) const { return predicted; }
+  virtual float predicted(size_t /*level*/, float delivered) const { return delivered; }
 
  protected:
   HeadSettings settings_;

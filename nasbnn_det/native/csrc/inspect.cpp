@@ -68,8 +68,10 @@ NB_API int nb_detector_maps(const nasbnn_det* network, const float* planes, int6
         sizes[3 * place] = found.height;
         sizes[3 * place + 1] = found.width;
         sizes[3 * place + 2] = channels;
-        for (int64_t i = 0; maps && i < found.height * found.width * channels; ++i)
-          maps[place][i] = head.delivered(branch, level, found.maps[branch][i]);
+        const int64_t values = found.height * found.width * channels;
+        if (!maps) continue;
+        std::copy_n(found.maps[branch], values, maps[place]);
+        for (int64_t i = 0; branch == kBoxes && i < values; ++i) maps[place][i] = head.delivered(level, maps[place][i]);
       }
   });
 }
@@ -86,7 +88,7 @@ NB_API int nb_decode(const char* network, int count, const int64_t* sizes, const
       throw Problem("there are " + std::to_string(count) + " maps; the head gives " + std::to_string(branches) +
                     " of each of its " + std::to_string(levels) + " levels", NASBNN_DET_BAD_INPUT);
     std::vector<LevelMaps> found(levels);
-    std::vector<std::vector<float>> predicted;
+    std::vector<std::vector<float>> predicted;  // boxes of each level
     for (size_t place = 0; place < branches * levels; ++place) {
       const size_t branch = place / levels, level = place % levels;
       const int64_t *size = sizes + 3 * place, *first = sizes + 3 * level;
@@ -95,10 +97,12 @@ NB_API int nb_decode(const char* network, int count, const int64_t* sizes, const
                       std::to_string(size[0]) + ", " + std::to_string(size[1]) + ", " + std::to_string(size[2]) + "); (" +
                       std::to_string(first[0]) + ", " + std::to_string(first[1]) + ", " +
                       std::to_string(head->outputs(branch, level)) + ") is wanted", NASBNN_DET_BAD_INPUT);
-      predicted.emplace_back(maps[place], maps[place] + size[0] * size[1] * size[2]);
-      for (float& value : predicted.back()) value = head->predicted(branch, level, value);
       found[level].height = size[0];
       found[level].width = size[1];
+      found[level].maps[branch] = maps[place];
+      if (branch != kBoxes) continue;
+      predicted.emplace_back(maps[place], maps[place] + size[0] * size[1] * size[2]);
+      for (float& value : predicted.back()) value = head->predicted(level, value);
       found[level].maps[branch] = predicted.back().data();
     }
     const auto decoded = decode(found, *head, {float(width), float(height), 1, 1});

@@ -5,8 +5,8 @@
 class PointHead : public Head {
  public:
   Corners box(const Candidate& candidate, const LevelMaps& maps) const override;
-  float delivered(size_t branch, size_t level, float value) const override;
-  float predicted(size_t branch, size_t level, float value) const override;
+  float delivered(size_t level, float predicted) const override { return distance(predicted, level); }
+  float predicted(size_t level, float delivered) const override { return before_distance(delivered, level); }
 
  protected:
   explicit PointHead(double offset) : offset_(offset) {}

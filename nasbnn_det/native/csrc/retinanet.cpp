@@ -13,7 +13,7 @@ class RetinaNet : public AnchorHead {
   }
 
   void find(const LevelMaps& maps, size_t level, std::vector<Candidate>& out) const override {
-    find_by_sigmoid(maps.maps[0], priors(maps, level) * settings_.num_classes, settings_.score_thr, level, out);
+    find_by_sigmoid(maps.maps[kLogits], priors(maps, level) * settings_.num_classes, settings_.score_thr, level, out);
   }
 };
 

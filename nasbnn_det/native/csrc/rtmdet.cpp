@@ -15,10 +15,10 @@ class RtmDet : public PointHead {
   std::vector<Branch> branches() const override {
     return {{"bbox_head.cls_towers", "bbox_head.rtm_cls", true}, {"bbox_head.reg_towers", "bbox_head.rtm_reg", true}};
   }
-  int64_t outputs(size_t branch, size_t) const override { return branch ? 4 : settings_.num_classes; }
+  int64_t outputs(size_t branch, size_t) const override { return branch == kBoxes ? 4 : settings_.num_classes; }
 
   void find(const LevelMaps& maps, size_t level, std::vector<Candidate>& out) const override {
-    find_by_sigmoid(maps.maps[0], maps.height * maps.width * settings_.num_classes, settings_.score_thr, level, out);
+    find_by_sigmoid(maps.maps[kLogits], maps.height * maps.width * settings_.num_classes, settings_.score_thr, level, out);
   }
 
  private:

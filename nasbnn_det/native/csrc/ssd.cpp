@@ -14,7 +14,7 @@ class Ssd : public AnchorHead {
   int64_t logits_per_prior() const override { return settings_.num_classes + 1; }
 
   void find(const LevelMaps& maps, size_t level, std::vector<Candidate>& out) const override {
-    find_by_softmax(maps.maps[0], priors(maps, level), logits_per_prior(), settings_.score_thr, level, out);
+    find_by_softmax(maps.maps[kLogits], priors(maps, level), logits_per_prior(), settings_.score_thr, level, out);
   }
 };
 
