@@ -70,7 +70,7 @@ class _Standardize(torch.autograd.Function):
 
 
 def mean_magnitude(weight: Tensor) -> Tensor:
-    """Mean of the absolute values per output channel.
+    """Mean of the absolute values per output channel, added up in double precision.
 
     Args:
         weight (Tensor): Shape (O, I, k, k).
@@ -78,7 +78,7 @@ def mean_magnitude(weight: Tensor) -> Tensor:
     Returns:
         Tensor: Shape (O, ).
     """
-    return weight.abs().flatten(1).mean(1)
+    return weight.abs().flatten(1).mean(1, dtype=torch.float64).to(weight.dtype)
 
 
 def standardized_signs(weight: Tensor) -> Tuple[Tensor, Tensor]:
