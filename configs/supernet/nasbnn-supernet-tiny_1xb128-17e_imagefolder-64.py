@@ -1,6 +1,6 @@
-# For a CPU, on any folder of 64 px images by class; set model.num_classes and the data_root of both loaders. In about
-# half of the published recipe's time it comes further (docs/results.md): by more and smaller steps, a tenth of the rate for the
-# classifier, a rate that falls by step, and small images first.
+# For a CPU, on any folder of 64 px images by class; set model.num_classes and the data_root of both loaders. In about half
+# of the published recipe's time it comes further (docs/results.md): by more and smaller steps, a tenth of the rate for
+# the classifier, a rate that falls by step, and small images first.
 _base_ = [
     '../_base_/models/supernet.py',
     '../_base_/datasets/imagefolder_cls.py',
