@@ -1,4 +1,4 @@
-"""Memory of a training on a CPU: what a step freed is there for the next one, in large pages."""
+"""Memory of a training on a CPU: what a step freed is there for the next one, in huge pages."""
 import ctypes
 import os
 import platform
@@ -15,9 +15,9 @@ def keep_memory() -> None:
     """Tells glibc's allocator to keep the memory that is freed in place of giving it back, and asks for it in huge pages.
 
     Maps of a step are large, so that malloc asks the system for each of them and returns it after use; the system
-    clears every page again. With maps above 32 MiB that was a third of a training's time. Huge pages save look-ups of
-    addresses; Linux gives them where it has some. The process holds as much as at its peak until it ends. Without glibc, or
-    where a variable ``MALLOC_...`` of the environment or a tunable says what is wanted, this does nothing.
+    clears every page again. With maps above 32 MiB that was a third of a training's time. Huge pages, where Linux has some,
+    are meant to save look-ups of addresses. The process holds as much as at its peak until it ends. Without glibc, or where
+    a variable ``MALLOC_...`` of the environment or a tunable says what is wanted, this does nothing.
     """
     if platform.libc_ver()[0] != 'glibc' or any(name.startswith('MALLOC_') for name in os.environ):
         return
