@@ -1,5 +1,5 @@
-# The paper's numbers of candidates in the space 'small'; on two cores without AVX-512 a candidate takes about two seconds.
-# val_dataloader must be a held-out part of the training images, not the validation images: tools/dataset_converters/hold_out.py.
+# The paper's numbers of candidates in the space 'small'. Let val_dataloader hold out a part of the training images
+# (tools/dataset_converters/hold_out.py); the validation images are for what was found.
 _base_ = '../supernet/nasbnn-supernet-small_1xb128-14e_imagefolder-64.py'
 
 train_cfg = dict(
