@@ -18,7 +18,7 @@ from nasbnn_det.datasets.own_set import find_own_set
 from nasbnn_det.engine.step_time import measure_step
 from nasbnn_det.files import replace_text
 
-_BASE = 'detection/rtmdet/rtmdet_nasbnn-tiny_1xb4-60e_coco-tiny-320.py'
+_BASE = 'detection/rtmdet/rtmdet_nasbnn-small_1xb8-30e_own-320.py'
 
 
 def parse_args() -> argparse.Namespace:

@@ -12,7 +12,8 @@ arch = 'work_dirs/extract/arch.json'
 subnet = 'work_dirs/extract/subnet.pth'
 train_pipeline, test_pipeline = classification_pipelines(64)
 model = dict(
-    backbone=dict(arch=arch, out_indices=(4, ), init_cfg=dict(type='Pretrained', checkpoint=subnet)),
+    backbone=dict(
+        arch=arch, out_indices=(4, ), binarization='standardized', init_cfg=dict(type='Pretrained', checkpoint=subnet)),
     head=dict(num_classes=100, init_cfg=dict(type='Pretrained', checkpoint=subnet)),
     data_preprocessor=dict(_base_.data_preprocessor, num_classes=100))
 train_dataloader = dict(batch_size=128, dataset=dict(pipeline=train_pipeline))
@@ -22,6 +23,6 @@ optim_wrapper = dict(
 param_scheduler = dict(convert_to_iter_based=True)
 train_cfg = dict(max_epochs=8, val_interval=8)
 custom_hooks = [dict(type='nasbnn_det.GrowingImagesHook', stages=[(0.5, 48)])]
-test_dataloader = val_dataloader
+test_dataloader = dict(_base_.val_dataloader, dataset=dict(_base_.val_dataloader.dataset, pipeline=test_pipeline))
 test_cfg = dict()
 test_evaluator = _base_.val_evaluator

@@ -1,4 +1,4 @@
-"""A trained network becomes weights that others name: eight-bit latents, an entry of the catalog, a card."""
+"""A trained network becomes weights that others name: two-bit latents, an entry of the catalog, a card."""
 import json
 import os
 from pathlib import Path
@@ -29,8 +29,8 @@ _CARD = '''# {name}
 Measured with this very file. For a backbone `nasbnn_det.NASBNN`: `arch='{scheme}{name}'` and
 `init_cfg=dict(type='Pretrained', checkpoint='{scheme}{name}')`.
 
-Signs of the weights are those of the trained network; the latent weights, which fine-tuning needs, are kept in eight bits
-(`nasbnn_det/pretrained/eight_bit.py`). Code: Apache-2.0. {terms}
+Signs of the weights are those of the trained network; the latent weights, which fine-tuning needs, are kept in two bits
+(`nasbnn_det/pretrained/two_bit.py`). Code: Apache-2.0. {terms}
 '''
 
 
@@ -64,7 +64,7 @@ def publish(file: _Path, entry: Entry, title: str, licence: str, terms: str = ''
     """Writes a model's entry into the catalog beside its file of weights, and its card.
 
     Args:
-        file: The weights, NAME.safetensors, by :func:`nasbnn_det.pretrained.eight_bit.write`.
+        file: The weights, NAME.safetensors, by :func:`nasbnn_det.pretrained.two_bit.write`.
         entry (Entry): What is known of it; ``sha256`` and ``bytes`` are taken from the file.
         title (str): What it is, in a sentence.
         licence (str): Terms of the data it was trained on.

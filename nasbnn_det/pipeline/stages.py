@@ -48,6 +48,18 @@ def made_shapes() -> _Row:
     return dict(name='data', tool='tools/dataset_converters/shapes_coco.py', args=['--out', '{data_root}'])
 
 
+def held_out(folder: str, per_class: int) -> Tuple[_Row, _Options]:
+    """The stage that holds out training images of each class, and the options by which supernet and search follow it."""
+    row = dict(name='lists', tool='tools/dataset_converters/hold_out.py',
+               args=[folder, '--per-class', str(per_class), '--out', '{stage_dir}'])
+    options = {
+        'train_dataloader.dataset.ann_file': '{lists}/train.txt',
+        'val_dataloader.dataset.ann_file': '{lists}/held_out.txt',
+        'val_dataloader.dataset.data_prefix': 'train',
+    }
+    return row, options
+
+
 def train(name: str, config: str, *options: _Options) -> _Row:
     """A training or a search; later options win."""
     return _stage(name, 'tools/train.py', [config, '--work-dir', '{stage_dir}'], options, resume=True)

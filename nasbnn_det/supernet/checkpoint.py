@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..arch import Arch
 from ..files import replacing
-from ..pretrained import eight_bit, locate
+from ..pretrained import locate, two_bit
 from ..safe_load import allow_log_history
 from .extract import extract_subnet
 from .subnet import Subnet
@@ -53,7 +53,7 @@ def read_checkpoint(path: _Path) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
     """Reads a checkpoint's state dict and meta; never runs code from the file.
 
     Args:
-        path: File written by MMEngine's runner, by :func:`save_subnet` or by ``torch.save(state_dict)``; one of eight-bit
+        path: File written by MMEngine's runner, by :func:`save_subnet` or by ``torch.save(state_dict)``; one of two-bit
             latents, .safetensors; or ``nasbnn_det://NAME``, weights that come with the package.
 
     Returns:
@@ -65,7 +65,7 @@ def read_checkpoint(path: _Path) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
     """
     file = locate(path)
     if file.suffix == '.safetensors' and file.is_file():
-        numbers, header = eight_bit.read(file)
+        numbers, header = two_bit.read(file)
         return numbers, dict(header, arch=json.loads(header['arch']))
     data = load_safely(file, 'checkpoint')
     state = data.get('state_dict', data) if isinstance(data, dict) else None

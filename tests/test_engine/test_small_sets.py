@@ -15,7 +15,7 @@ from nasbnn_det.visualization.run_log import read_run  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 DETECTOR = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-8e_shapes-128.py'
-PHOTOGRAPHS = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb4-60e_coco-tiny-320.py'
+PHOTOGRAPHS = 'configs/detection/rtmdet/rtmdet_nasbnn-small_1xb8-30e_own-320.py'
 
 
 @pytest.fixture(scope='module')

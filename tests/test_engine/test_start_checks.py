@@ -10,7 +10,7 @@ from mmpretrain.datasets import CustomDataset
 from nasbnn_det.datasets.class_names import check_same_places
 from nasbnn_det.engine.start_checks import check_labels
 
-SUPERNET = 'configs/supernet/nasbnn-supernet-tiny_1xb32-4e_imagefolder-48.py'
+SUPERNET = 'configs/supernet/nasbnn-supernet-small_1xb128-14e_imagefolder-64.py'
 DETECTOR = 'configs/detection/rtmdet/rtmdet_nasbnn-tiny_1xb16-8e_shapes-128.py'
 
 

@@ -11,7 +11,7 @@ from mmengine.runner import CheckpointLoader  # noqa: E402
 from nasbnn_det.apis import describe, list_models  # noqa: E402
 from nasbnn_det.apis.publish import publish, read_subnet  # noqa: E402
 from nasbnn_det.arch import Arch, get_space, load_arch  # noqa: E402
-from nasbnn_det.pretrained import Entry, catalog, eight_bit, locate  # noqa: E402
+from nasbnn_det.pretrained import Entry, catalog, locate, two_bit  # noqa: E402
 from nasbnn_det.registry import MODELS  # noqa: E402
 from nasbnn_det.supernet import Subnet  # noqa: E402
 
@@ -25,7 +25,7 @@ def installed(tmp_path, monkeypatch):
     torch.manual_seed(0)
     net = Subnet(Arch.smallest(get_space(SPACE)), 5).eval()
     file = tmp_path / 'toy.safetensors'
-    eight_bit.write(file, net, net.arch.to_json())
+    two_bit.write(file, net, net.arch.to_json())
     entry = Entry('toy', '', 0, 1.25, 32, 'made images', 5, {'accuracy/top1': 42.5}, 'none')
     publish(file, entry, 'A toy.', 'CC0')
     monkeypatch.setattr(catalog, 'FOLDER', tmp_path)
@@ -43,7 +43,7 @@ def test_names_and_what_is_known_of_them(installed):
 
 def test_a_second_model_joins_the_first(installed, tmp_path):
     file = tmp_path / 'another.safetensors'
-    eight_bit.write(file, installed[0], installed[0].arch.to_json())
+    two_bit.write(file, installed[0], installed[0].arch.to_json())
     publish(file, Entry('another', '', 0, 1.0, 32, 'data', 5, {}, 'none'), 'Another.', 'CC0')
     assert list_models() == ['another', 'toy']
     assert describe('toy').metrics and not describe('another').metrics

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from nasbnn_det.apis.publish import publish, read_subnet
 from nasbnn_det.cli import SHAPE_HELP, add_config_options, choose_shape, read_config, run_tool
 from nasbnn_det.costs import count_ops
-from nasbnn_det.pretrained import Entry, eight_bit
+from nasbnn_det.pretrained import Entry, two_bit
 
 
 def parse_args() -> argparse.Namespace:
@@ -39,7 +39,7 @@ def main() -> None:
     net = read_subnet(args.checkpoint)
     shape = choose_shape(args.shape)
     file = Path(args.folder) / f'{args.name}.safetensors'
-    eight_bit.write(file, net, net.arch.to_json())
+    two_bit.write(file, net, net.arch.to_json())
 
     pretrained = dict(type='Pretrained', checkpoint=str(file))
     cfg.model.backbone.update(arch=str(file), init_cfg=pretrained, out_indices=(len(net.arch.stages) - 1, ))

@@ -1,4 +1,4 @@
-"""Networks in eight bits a weight: what they compute, and what is left for fine-tuning."""
+"""Networks in two bits a weight: what they compute, and what is left for fine-tuning."""
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 from nasbnn_det.apis.publish import read_subnet
 from nasbnn_det.arch import Arch, get_space, load_arch
 from nasbnn_det.binary import BinaryConv2d
-from nasbnn_det.pretrained import eight_bit
+from nasbnn_det.pretrained import two_bit
 from nasbnn_det.supernet import Subnet, save_subnet
 from nasbnn_det.supernet.checkpoint import read_checkpoint
 
@@ -34,7 +34,7 @@ def net():
 def read(net, tmp_path_factory):
     """The same, written and read again; and its file."""
     file = tmp_path_factory.mktemp('weights') / 'small.safetensors'
-    eight_bit.write(file, net, net.arch.to_json())
+    two_bit.write(file, net, net.arch.to_json())
     return read_subnet(file), file
 
 
@@ -46,7 +46,7 @@ def test_signs_are_exact_and_scales_close(net, read):
     for before, after in zip(layers(net), layers(read[0])):
         (signs, scale), (given, given_scale) = before.binarized(), after.binarized()
         assert torch.equal(signs, given)
-        torch.testing.assert_close(given_scale, scale, rtol=1e-2, atol=0)
+        torch.testing.assert_close(given_scale, scale, rtol=0.2, atol=0)
     assert any(layer.transform is not None for layer in layers(net))
 
 
@@ -66,17 +66,25 @@ def test_it_answers_as_before(net, read):
 def test_latent_weights_stay_as_far_from_zero(net, read):
     for before, after in zip(layers(net), layers(read[0])):
         rule = before.binarization.weights
-        torch.testing.assert_close(after.weight.flatten(1).std(1), before.weight.flatten(1).std(1), rtol=1e-2, atol=0)
+        torch.testing.assert_close(after.weight.flatten(1).std(1), before.weight.flatten(1).std(1), rtol=0.2, atol=0)
         prepared = rule.prepare(before.weight, before.transform).flatten()
         together = torch.corrcoef(torch.stack([prepared, rule.prepare(after.weight, after.transform).flatten()]))
-        assert together[0, 1] > 0.999
+        assert together[0, 1] > 0.9  # 0.94 for a normal distribution
 
 
-def test_a_byte_a_weight(net, read):
+def test_the_larger_half_stays_the_larger(net, read):
+    for before, after in zip(layers(net), layers(read[0])):
+        was = before.binarization.weights.prepare(before.weight, before.transform).flatten(1).abs()
+        now = after.weight.flatten(1).abs()
+        half = was.shape[1] // 2
+        assert torch.equal(*(x.topk(half, 1).indices.sort(1).values for x in (was, now)))
+
+
+def test_two_bits_a_weight(net, read):
     numbers = load_file(read[1])
-    weights = sum(layer.weight.numel() for layer in layers(net))
-    assert sum(v.numel() for k, v in numbers.items() if v.dtype == torch.int8) == weights + net.fc.weight.numel()
-    assert not any((v == 0).any() for k, v in numbers.items() if v.dtype == torch.int8)
+    rows = [(len(layer.weight), layer.weight[0].numel()) for layer in layers(net)]
+    assert sum(v.numel() for k, v in numbers.items() if k + '|means' in numbers) == sum(o * -(-k // 4) for o, k in rows)
+    assert sum(v.numel() for v in numbers.values() if v.dtype == torch.int8) == net.fc.weight.numel()
 
 
 def test_the_file_serves_as_checkpoint_and_as_architecture(net, read):
@@ -86,7 +94,7 @@ def test_the_file_serves_as_checkpoint_and_as_architecture(net, read):
 
 
 def test_published_once_more_nothing_changes(read, tmp_path):
-    eight_bit.write(tmp_path / 'again.safetensors', read[0], read[0].arch.to_json())
+    two_bit.write(tmp_path / 'again.safetensors', read[0], read[0].arch.to_json())
     again = read_subnet(tmp_path / 'again.safetensors')
     for before, after in zip(layers(read[0]), layers(again)):
         assert torch.equal(before.binarized()[0], after.binarized()[0])
@@ -106,7 +114,7 @@ def test_other_files_are_refused(net, tmp_path):
         read_subnet(tmp_path / 'cut.safetensors')
     with pytest.raises(FileNotFoundError, match="'.*missing.safetensors' does not exist"):
         load_arch(tmp_path / 'missing.safetensors')
-    eight_bit.write(tmp_path / 'whole.safetensors', net, net.arch.to_json())
+    two_bit.write(tmp_path / 'whole.safetensors', net, net.arch.to_json())
     whole = (tmp_path / 'whole.safetensors').read_bytes()
     (tmp_path / 'half.safetensors').write_bytes(whole[:len(whole) // 2])
     with pytest.raises(ValueError, match='is damaged'):
