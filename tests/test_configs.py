@@ -68,7 +68,8 @@ def load(path, data_root, work_dir):
                     pipeline=[shrunk(step) for step in with_loading(cfg[name].dataset.pipeline)])
     if path in FINETUNES:
         arch = Arch.smallest(SPACES['tiny'] if 'in1k' not in path else SPACES['imagenet'])
-        net = extract_subnet(Supernet(arch.space, len(CLASSES)), arch)
+        rules = cfg.model.backbone.get('binarization', 'nasbnn')
+        net = extract_subnet(Supernet(arch.space, len(CLASSES), rules), arch)
         (work_dir / 'arch.json').write_text(arch.to_json())
         save_subnet(work_dir / 'subnet.pth', net)
         for part in (cfg.model.backbone, cfg.model.head):

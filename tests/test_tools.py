@@ -77,7 +77,7 @@ def bad_inputs(tmp_path, root):
     data = detector_options(root)
     return {
         'unknown space': (['tools/train.py', SUPERNET, '--cfg-options', 'model.space=big'],
-                          "unknown search space 'big'; allowed are cifar, imagenet, tiny"),
+                          "unknown search space 'big'; allowed are cifar, imagenet, small, tiny"),
         'unknown setting': (['tools/train.py', SUPERNET, '--cfg-options', 'model.binarization.bi_transfrom=False'],
                             'a binarization has no bi_transfrom; allowed are type, weights, activations, shift'),
         "a tool's own": (['tools/analysis_tools/score_subnets.py', SUPERNET, wrong, '--num', '1'],

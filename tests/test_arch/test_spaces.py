@@ -66,7 +66,7 @@ def test_a_table_alone_is_a_non_decreasing_space(space):
 
 def test_names():
     assert all(get_space(name) is space and space.name == name for name, space in SPACES.items())
-    with pytest.raises(ValueError, match="'nope'; allowed are cifar, imagenet, tiny, or a table"):
+    with pytest.raises(ValueError, match="'nope'; allowed are cifar, imagenet, small, tiny, or a table"):
         get_space('nope')
     with pytest.raises(ValueError, match=r"\['table'\] missing"):
         SearchSpace.from_dict(dict(name='x'))
