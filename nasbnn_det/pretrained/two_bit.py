@@ -4,7 +4,8 @@ What a binary layer computes needs a sign per weight and a scale per output chan
 latent weights are close to changing their sign. So the weight is taken as its rule leaves it before the sign (transformed
 and standardised), and of its size one bit is kept: whether it is among the larger half of its output channel. Sign and half
 make four kinds of weights; each is read again as the mean of its kind, a float per output channel. So a channel's mean and
-the mean of its sizes stay, and with them the signs after standardisation; its deviation becomes some 6 percent smaller. The
+the mean of its sizes stay, and with them the signs after standardisation; its deviation becomes smaller,
+of a normal distribution by 6 percent. The
 statistics of the batch norm behind it follow its scale, so that the network answers as before. Bi-Transformation's matrix
 becomes the identity. The classifier's weights are kept in eight bits.
 """

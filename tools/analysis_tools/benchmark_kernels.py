@@ -30,13 +30,16 @@ LONG = (128, 256, 512)
 _CALLS = 10
 _PEAK_WORDS = 1_000_000
 
+#: Instruction sets that this machine can run, best first.
+_ISAS = available_isas()[:-1]
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', nargs='?', default=CONFIG, help='config of a detector with a found backbone')
     parser.add_argument('--size', type=int, default=320, help="height and width of the backbone's image in pixels")
     parser.add_argument('--rounds', type=int, default=15)
-    parser.add_argument('--isas', nargs='+', default=available_isas()[:-1],
+    parser.add_argument('--isas', nargs='+', default=_ISAS,
                         help='instruction sets; by default all that this machine can run')
     return parser.parse_args()
 
@@ -112,10 +115,9 @@ def summarize(times: Dict[str, Dict[str, List[float]]], choose: Callable[[List[f
 @torch.inference_mode()
 def main() -> None:
     args = parse_args()
-    missing = sorted(set(args.isas) - set(available_isas()[:-1]))
+    missing = sorted(set(args.isas) - set(_ISAS))
     if missing:
-        raise ValueError(f"--isas names {', '.join(missing)}; allowed on this machine are "
-                         f"{', '.join(available_isas()[:-1])}")
+        raise ValueError(f"--isas names {', '.join(missing)}; allowed on this machine are {', '.join(_ISAS)}")
     backbone = pack(build_detector(args.config).backbone)
     image = torch.randn(1, 3, args.size, args.size)
     with threads(1):
